@@ -1,0 +1,28 @@
+"""The index by which an order or a payment is told once."""
+
+from worker.index_building import Index, build, drop
+
+revision = "0018"
+down_revision = "0017"
+branch_labels = None
+depends_on = None
+
+INDEXES = (
+    Index(
+        "ix_platform_deliveries_subject",
+        "platform_deliveries",
+        ["kind", "provider", "subject_id"],
+        where="subject_id IS NOT NULL",
+        is_unique=True,
+    ),
+)
+
+
+def upgrade() -> None:
+    """Apply."""
+    build(INDEXES)
+
+
+def downgrade() -> None:
+    """Take back."""
+    drop(INDEXES)
