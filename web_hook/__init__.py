@@ -1,0 +1,1 @@
+"""The receiver: verify, store, answer. No task code, no ledger."""
