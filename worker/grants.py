@@ -1,0 +1,212 @@
+"""Recomputes the grants of sources that are locked: absolute, never moved."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Row
+
+from models.access import AccessState, GrantSource
+from models.access_rules import Given
+from models.key import Key
+from worker import findings
+from worker import grant_statements as sql
+from worker.bulk import arrays
+from worker.settings import Settings
+from worker.sources import (
+    Computed,
+    by_key,
+    compute_purchases,
+    compute_subscriptions,
+)
+from worker.waiting import mark
+
+#: Causes of an end that no rule of access decides.
+REMOVED = "removed"
+#: Other offers took over (``catalog apply --existing``); no recompute brings it back.
+REPLACED = "replaced"
+
+
+class Cause(NamedTuple):
+    """Why something changed (see ``AccessChange.cause_kind``), and which."""
+
+    kind: str
+    ref: str
+
+
+class _Place(NamedTuple):
+    line_id: str
+    course_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """A grant's content: what has to differ for it to be written again."""
+
+    learner_id: int
+    offer_id: int | None
+    state: AccessState
+    cause: str
+    seats: int
+    starts_at: datetime | None
+    ends_at: datetime | None
+    ends_as: str
+
+
+_CONTENT = tuple(field.name for field in fields(_Standing))
+
+
+class _Difference(NamedTuple):
+    source: GrantSource
+    key: Key
+    place: _Place
+    standing: _Standing
+    #: Who had it before.
+    holder: int | None
+
+
+def recompute(
+    connection: Connection,
+    causes: Mapping[Key, Cause],
+    config: Settings,
+    subscriptions: Mapping[Key, Cause] | None = None,
+    *,
+    take_over: bool = False,
+) -> list[int]:
+    """Write the grants of locked sources and tell which enrollments they touch.
+
+    Also marks the sources of which some line waits for its price or buyer, and notes
+    what of them a person should look at.
+
+    Args:
+        connection: The transaction that holds the locks.
+        causes: The transactions, and why each is recomputed.
+        config: The settings.
+        subscriptions: The subscriptions, and why each is recomputed.
+        take_over: Grants that are there follow the offers in force, and no longer
+            those they were made with.
+
+    Returns:
+        Ids of the new rows of ``access_changes``.
+    """
+    everything = {**causes, **(subscriptions or {})}
+    existing = by_key(connection, sql.EXISTING, everything)
+    made = _made(existing)
+    bought = compute_purchases(connection, causes, made, config, take_over=take_over)
+    subscribed = compute_subscriptions(
+        connection, subscriptions or {}, made, config, take_over=take_over
+    )
+    computed = bought | subscribed
+    mark(connection, "transactions", bought)
+    mark(connection, "subscriptions", subscribed)
+    findings.note_sources(connection, computed)
+    differences = [
+        difference
+        for key, source in computed.items()
+        if source.learner_id is not None
+        for difference in _differences(key, source, source.learner_id, existing[key])
+    ]
+    return _write(connection, differences, everything)
+
+
+def _made(
+    existing: Mapping[Key, Sequence[Row[Any]]],
+) -> dict[Key, dict[str, list[Given]]]:
+    made: dict[Key, dict[str, list[Given]]] = defaultdict(lambda: defaultdict(list))
+    for key, grants in existing.items():
+        for g in grants:
+            if g.cause == REPLACED:
+                continue
+            given = Given(g.course_key, g.days, g.offer_id, g.kind)
+            made[key][g.line_id].append(given)
+    return made
+
+
+def _differences(
+    key: Key, source: Computed, learner_id: int, before: Sequence[Row[Any]]
+) -> list[_Difference]:
+    wanted = {
+        _Place(fact.line_id, fact.course_key): _Standing(
+            learner_id, *(getattr(fact, name) for name in _CONTENT[1:])
+        )
+        for fact in source.facts
+    }
+    known = {_Place(row.line_id, row.course_key): _standing_of(row) for row in before}
+    told = {place.line_id for place in wanted}
+    for place, standing in known.items():
+        if place not in wanted:
+            # The line gives other courses by now, or the provider tells it no longer:
+            # what it gave is over.
+            replaced = standing.cause == REPLACED or place.line_id in told
+            wanted[place] = replace(
+                standing,
+                learner_id=learner_id,
+                state=AccessState.ENDED,
+                cause=REPLACED if replaced else REMOVED,
+            )
+    return [
+        _Difference(
+            source.source,
+            key,
+            place,
+            standing,
+            known[place].learner_id if place in known else None,
+        )
+        for place, standing in wanted.items()
+        if known.get(place) != standing
+    ]
+
+
+def _standing_of(row: Row[Any]) -> _Standing:
+    values = {name: getattr(row, name) for name in _CONTENT}
+    return _Standing(**{**values, "state": AccessState(row.state)})
+
+
+def _write(
+    connection: Connection,
+    differences: Sequence[_Difference],
+    causes: Mapping[Key, Cause],
+) -> list[int]:
+    if not differences:
+        return []
+    named = sorted({d.place.course_key for d in differences if not d.standing.offer_id})
+    if named:
+        connection.execute(sql.COURSES, {"keys": named})
+    rows = sorted(
+        (
+            d.source,
+            *d.key,
+            *d.place,
+            *(getattr(d.standing, name) for name in _CONTENT),
+        )
+        for d in differences
+    )
+    connection.execute(sql.WRITE, arrays(sql.GRANTS, sql.COLUMNS, rows))
+    # A source that moved to another learner is also news for the one who had it.
+    told = {
+        (learner, d.place.course_key): causes[d.key]
+        for d in differences
+        for learner in {d.standing.learner_id, d.holder or d.standing.learner_id}
+    }
+    return tell(connection, told)
+
+
+def tell(connection: Connection, told: Mapping[tuple[int, str], Cause]) -> list[int]:
+    """Have enrollments recomputed.
+
+    Args:
+        connection: The transaction that changed their grants.
+        told: Learner and course, and why.
+
+    Returns:
+        Ids of the new rows of ``access_changes``.
+    """
+    parameters = {
+        "learners": [learner for learner, _ in told],
+        "courses": [course for _, course in told],
+        "kinds": [cause.kind for cause in told.values()],
+        "refs": [cause.ref for cause in told.values()],
+    }
+    return list(connection.execute(sql.TELL, parameters).scalars())

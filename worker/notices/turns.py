@@ -1,0 +1,119 @@
+"""Whether a message about access is still to go out when its turn comes."""
+
+from typing import Any
+
+from sqlalchemy import Connection, Row, text
+
+from models.access import AccessState
+from models.notices import NoticeKind
+from models.outgoing import NotificationState
+from worker.errors import TransientError
+from worker.lifecycle import Ending
+from worker.notices.access_changes import KIND_OF, OFF, PERSONS
+from worker.restored import was_told_before
+
+# Access may have moved to another learner, who is told there; and who was told as
+# another learner is not told again.
+_WELCOME = text("""
+SELECT e.state = 'active' AND (
+         NOT EXISTS (
+           SELECT FROM grants gone
+           WHERE gone.former_learners @> ARRAY[e.learner_id]
+             AND gone.course_key = e.course_key AND gone.learner_id <> e.learner_id)
+         OR EXISTS (
+           SELECT FROM grants held
+           WHERE held.learner_id = e.learner_id AND held.course_key = e.course_key
+             AND held.state = 'active')) AS has_access,
+       ARRAY(
+         SELECT told.state FROM grants g
+         JOIN enrollments before ON before.learner_id = ANY(g.former_learners)
+           AND before.course_key = g.course_key
+         JOIN notifications told ON told.kind = 'welcome'
+           AND told.learner_id = before.learner_id AND told.enrollment_id = before.id
+           AND told.channel = n.channel AND told.id <> n.id
+         WHERE g.learner_id = e.learner_id AND g.course_key = e.course_key
+           AND g.former_learners IS NOT NULL) AS told_before
+FROM notifications n JOIN enrollments e ON e.id = n.enrollment_id
+WHERE n.id = :id
+""")
+# What the person was told last, over this channel; and whether a message before this
+# one is going out at this moment.
+_CHANGE = text(f"""
+SELECT e.state, e.reason,
+       EXISTS (
+         SELECT FROM grants gone
+         WHERE gone.former_learners @> ARRAY[e.learner_id]
+           AND gone.course_key = e.course_key AND gone.learner_id <> e.learner_id
+           AND (gone.state = 'active' OR NOT EXISTS (
+             SELECT FROM grants held
+             WHERE held.learner_id = e.learner_id
+               AND held.course_key = e.course_key))) AS is_moved,
+       last.kind AS told, coalesce(last.is_going, false) AS is_going
+FROM notifications n JOIN enrollments e ON e.id = n.enrollment_id
+LEFT JOIN LATERAL (
+  SELECT told.kind, bool_or(told.is_going) OVER () AS is_going
+  FROM (
+    SELECT other.kind, other.id, other.finished_at,
+           other.state NOT IN ('sent', 'doubtful', 'skipped') AS is_going
+    FROM ({PERSONS}) AS own
+    JOIN notifications other
+      ON other.learner_id = own.learner_id AND other.enrollment_id = own.id
+    WHERE other.kind IN ('welcome', 'restored', 'suspended', 'ended')
+      AND other.channel = n.channel AND other.id <> n.id
+      AND (other.state IN ('sending', 'sent', 'doubtful') OR other.reason = '{OFF}'
+        OR other.state = 'pending' AND other.id < n.id
+          AND other.leased_until > clock_timestamp())) AS told
+  ORDER BY told.finished_at DESC NULLS LAST, told.id DESC LIMIT 1
+) AS last ON true
+WHERE n.id = :id
+""")  # noqa: S608 (constants)
+NO_ACCESS = Ending(NotificationState.SKIPPED, "no access any more")
+TOLD_BEFORE = Ending(NotificationState.SKIPPED, "told under another account")
+MOVED = Ending(NotificationState.SKIPPED, "access is under another account")
+BEFORE_A_RESTORE = Ending(
+    NotificationState.SKIPPED, "told before the database was restored"
+)
+CHANGED_BACK = Ending(NotificationState.SKIPPED, "access has changed again")
+NEVER_TOLD = Ending(NotificationState.SKIPPED, "never told of access")
+KNOWN = Ending(NotificationState.SKIPPED, "told already")
+
+
+def needless(connection: Connection, row_id: int) -> Ending | None:
+    """Return how a welcome ends that need not go out by now; None: it must.
+
+    Raises:
+        TransientError: The same mail is going out under another account of the learner,
+            or it is not yet known whether it went out before a restore.
+    """
+    turn = connection.execute(_WELCOME, {"id": row_id}).first()
+    if turn is None or not turn.has_access:
+        # Refunded, say, before its turn came: the greeting would be wrong.
+        return NO_ACCESS
+    if {NotificationState.SENT, NotificationState.DOUBTFUL} & set(turn.told_before):
+        return TOLD_BEFORE
+    if NotificationState.SENDING in turn.told_before:
+        raise TransientError("the learner's other account is being told")
+    return BEFORE_A_RESTORE if was_told_before(connection, row_id) else None
+
+
+def changed(connection: Connection, row_id: int, kind: NoticeKind) -> Row[Any] | Ending:
+    """Return the access that a message of a change is about, or why it need not go.
+
+    Raises:
+        TransientError: Another message about the same access is going out.
+    """
+    turn = connection.execute(_CHANGE, {"id": row_id}).one()
+    if KIND_OF[AccessState(turn.state)] is not kind:
+        return CHANGED_BACK
+    if turn.is_moved:
+        return MOVED
+    if turn.is_going:
+        raise TransientError("another message about this access is going out")
+    if turn.told is None:
+        return NEVER_TOLD
+    return KNOWN if _state_told(turn.told) == turn.state else turn
+
+
+def _state_told(kind: str) -> AccessState:
+    told = {str(one): state for state, one in KIND_OF.items()}
+    return told.get(kind, AccessState.ACTIVE)

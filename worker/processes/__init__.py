@@ -1,0 +1,1 @@
+"""Running the lines of a Procfile, and ending them without losing work."""

@@ -1,0 +1,1 @@
+"""Payment providers: payloads to ledger changes, one folder each."""

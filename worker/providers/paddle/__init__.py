@@ -1,0 +1,1 @@
+"""Paddle Billing, API version 1."""

@@ -1,0 +1,131 @@
+"""One request to Paddle: bounded in time and size, tried once, errors sorted.
+
+Redirects are not followed: the key would go to whoever is named there.
+"""
+
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+
+import httpx
+
+from worker.channels.deadline import Deadline, within
+from worker.providers.api import Gate, OpenGate
+from worker.providers.errors import ApiDownError
+from worker.providers.paddle.answers import error_of
+
+CONNECT_SECONDS = 3.0
+#: Of silence, at most.
+READ_SECONDS = 5.0
+#: The longest page has some hundred kilobytes; no answer of Paddle's has more.
+MOST_ANSWER_BYTES = 32 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Whom to ask, and as whom."""
+
+    #: With scheme, without path.
+    address: str
+    #: Goes into one header and nowhere else.
+    key: str = field(repr=False)
+    #: Of our notification destinations, to know them by.
+    secrets: frozenset[str] = field(default=frozenset(), repr=False)
+    #: Who is asked before each request.
+    gate: Gate = field(default_factory=OpenGate)
+
+
+class Asker:
+    """Asks, with connections that are kept until ``close``."""
+
+    def __init__(
+        self,
+        account: Account,
+        call_seconds: float,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        """Prepare; nothing is opened yet.
+
+        Args:
+            account: Whom to ask.
+            call_seconds: What one call takes at most, all in all, unless the gate says
+                otherwise.
+            transport: Where requests go, unless to the network.
+        """
+        self._account = account
+        self._call_seconds = call_seconds
+        step = min(READ_SECONDS, call_seconds)
+        connect = min(CONNECT_SECONDS, call_seconds)
+        self._client = httpx.Client(
+            base_url=account.address,
+            timeout=httpx.Timeout(step, connect=connect),
+            follow_redirects=False,
+            # A proxy of the shell's environment is not where customers' data goes.
+            trust_env=False,
+            verify=_tls() if account.address.startswith("https") else False,
+            transport=transport,
+            headers={
+                b"authorization": f"Bearer {account.key}".encode(),
+                b"paddle-version": b"1",
+                b"user-agent": b"paddlewheel",
+            },
+        )
+
+    def close(self) -> None:
+        """Hang up."""
+        self._client.close()
+
+    def get(self, path: str, parameters: Mapping[str, str]) -> bytes:
+        """Ask once, where the gate lets us.
+
+        Raises:
+            NoTurnError: It does not.
+            ApiRefusedError, ApiBusyError, ApiDownError, ApiLockedError, ApiError: No
+                answer, or none of success.
+        """
+        gate = self._account.gate
+        deadline = gate.enter() or Deadline(self._call_seconds)
+        try:
+            content = self._ask(path, parameters, deadline)
+        except Exception as error:
+            gate.leave(error)
+            raise
+        gate.leave(None)
+        return content
+
+    def _ask(
+        self, path: str, parameters: Mapping[str, str], deadline: Deadline
+    ) -> bytes:
+        request = self._client.build_request("GET", path, params=dict(parameters))
+        try:
+            response, content = within(deadline, lambda: self._fetch(request, deadline))
+        except (httpx.HTTPError, OSError) as error:
+            # Its own text names the address, and may quote what was sent.
+            raise ApiDownError(f"no answer: {type(error).__name__}") from None
+        if response.status_code != httpx.codes.OK:
+            # Nobody answers with what was sent; but a key in a log is for ever.
+            content = content.replace(self._account.key.encode(), b"...")
+            raise error_of(path, response, content)
+        return content
+
+    def _fetch(
+        self, request: httpx.Request, deadline: Deadline
+    ) -> tuple[httpx.Response, bytes]:
+        response = self._client.send(request, stream=True)
+        content = bytearray()
+        try:
+            for chunk in response.iter_bytes():
+                content += chunk
+                deadline.left()
+                if len(content) > MOST_ANSWER_BYTES:
+                    message = "the answer does not end"
+                    raise OSError(message)
+        finally:
+            response.close()
+        return response, bytes(content)
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    return ssl.create_default_context()

@@ -1,0 +1,1 @@
+"""Compares our rows with the provider's and with each other, and heals."""

@@ -1,0 +1,1 @@
+"""The servers that Paddlewheel brings along for a bare machine."""
