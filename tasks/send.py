@@ -1,0 +1,141 @@
+"""``notifications.send``: sends what is due, each notification at most once.
+
+Changes notifications and suppressions, nothing else. Running it twice is harmless: a
+row is claimed while it waits, and from the moment its message may be out it never waits
+again. Sends nothing on. Fails for good where the far side refuses the message or the
+address is none.
+"""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from datetime import timedelta
+from typing import Self
+
+import structlog
+from sqlalchemy import Engine
+
+from models.notices import ChannelName
+from models.outgoing import NotificationState
+from worker import lifecycle
+from worker.app import app
+from worker.base_task import this_task
+from worker.channels.contract import Channel, Message
+from worker.channels.deadline import Deadline
+from worker.channels.errors import AddressRefusedError, UnreachableError
+from worker.channels.registry import CHANNELS
+from worker.channels.sending import Sending, let_wait
+from worker.errors import PermanentError, TransientError
+from worker.lifecycle import Ending, Lease
+from worker.notices.links import Links
+from worker.notices.reading import Notice, read
+from worker.notices.suppressing import suppress
+from worker.notices.templates import render
+from worker.settings import Settings, settings
+from worker.work_tables import NOTIFICATIONS
+
+log = structlog.get_logger()
+
+
+@app.task(name="notifications.send")
+def send(_ids: Sequence[int], _schema_version: int) -> str:
+    """Send the messages that are due."""
+    with Post(settings()) as post:
+        return this_task().drain_each(NOTIFICATIONS, post)
+
+
+class Post:
+    """Sends one row after the other, during one run of the task."""
+
+    def __init__(self, config: Settings) -> None:
+        """Send by these settings; nothing is opened yet."""
+        self._config = config
+        self._opened = ExitStack()
+        self._links = self._opened.enter_context(Links(config))
+        self._channels: dict[ChannelName, Channel] = {}
+        #: Why a channel could not be talked to, once that was so in this run. The
+        #: others go on.
+        self._unreachable: dict[ChannelName, UnreachableError] = {}
+
+    def __enter__(self) -> Self:
+        """Use it for one run."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Hang up."""
+        self._opened.close()
+
+    def __call__(self, engine: Engine, lease: Lease, row_id: int) -> Ending | None:
+        """Send one message; None: the row is no longer ours."""
+        deadline = Deadline.of_one_row(self._config)
+        notice = self._read(engine, lease, row_id)
+        if not isinstance(notice, Notice):
+            return notice
+        if notice.channel in self._unreachable:
+            error = self._unreachable[notice.channel]
+            raise type(error)(str(error), error.wait_at_least)
+        row = Sending(
+            engine, lease, row_id, timedelta(seconds=self._config.lease_seconds)
+        )
+        message = self._message(engine, notice)
+        try:
+            ending = self._deliver(message, notice.channel, deadline, row)
+        except AddressRefusedError as error:
+            with engine.begin() as connection:
+                place = (notice.channel, notice.recipient.address)
+                suppress(connection, *place, str(error), row_id)
+            raise
+        row.finish(ending)
+        log.info("message_ended", notification=row_id, state=ending.state)
+        return ending
+
+    def _read(
+        self, engine: Engine, lease: Lease, row_id: int
+    ) -> Notice | Ending | None:
+        with engine.begin() as connection:
+            # ``begin`` comes after it, or nothing that could not come again.
+            let_wait(connection)
+            if not lifecycle.hold(connection, lease, [row_id]):
+                return None
+            notice = read(connection, row_id, self._config)
+            if isinstance(notice, Ending):
+                lifecycle.finish(connection, lease, {row_id: notice})
+            return notice
+
+    def _message(self, engine: Engine, notice: Notice) -> Message:
+        links = self._links.fetch(engine, notice.kind, notice.subject)
+        facts = {**notice.facts, **links}
+        words = render(
+            notice.kind,
+            facts,
+            notice.recipient.locale,
+            self._config.templates_folder,
+        )
+        return Message(
+            notice.kind,
+            notice.key,
+            notice.message_id,
+            notice.recipient,
+            words,
+            facts,
+        )
+
+    def _deliver(
+        self, message: Message, name: ChannelName, deadline: Deadline, row: Sending
+    ) -> Ending:
+        try:
+            ending = self._channel(name).deliver(message, deadline, row.begin)
+        except (TransientError, PermanentError) as error:
+            if isinstance(error, UnreachableError):
+                self._unreachable[name] = error
+            row.take_back()
+            raise
+        if ending.state == NotificationState.DOUBTFUL:
+            # Who does not answer would leave the next ones in doubt, too.
+            self._unreachable[name] = UnreachableError("the last message has no answer")
+        return ending
+
+    def _channel(self, name: ChannelName) -> Channel:
+        if name not in self._channels:
+            channel = CHANNELS[name](self._config)
+            self._channels[name] = self._opened.enter_context(channel)
+        return self._channels[name]
