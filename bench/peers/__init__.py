@@ -1,0 +1,1 @@
+"""What Paddlewheel is measured against, written as people write it."""
