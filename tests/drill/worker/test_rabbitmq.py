@@ -1,0 +1,99 @@
+"""The same workers on RabbitMQ: quorum queues, garbage, and a child that is lost.
+
+Needs ``RABBITMQ_URL``: an empty virtual host for this test alone.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from celery import Celery
+from kombu import Connection
+from sqlalchemy import Engine, text
+
+import celeryconfig
+from tests.fixtures.events import all_are_done, deliver
+from tests.fixtures.processes import eventually
+from tests.fixtures.workers import CeleryProcess
+from worker.rings import publish_ring, ringing_app
+from worker.settings import Settings
+
+URL = os.environ.get("RABBITMQ_URL", "")
+pytestmark = [
+    pytest.mark.drill,
+    pytest.mark.rabbitmq,
+    pytest.mark.skipif(not URL, reason="RABBITMQ_URL is not set"),
+]
+Start = Callable[..., CeleryProcess]
+
+
+@pytest.fixture
+def rabbitmq() -> Iterator[Connection]:
+    """A connection; the queues are deleted before and after."""
+    with Connection(URL) as connection:
+        _delete_queues(connection)
+        yield connection
+        _delete_queues(connection)
+
+
+@pytest.fixture
+def rings(
+    rabbitmq: Connection, make_settings: Callable[..., Settings]
+) -> Iterator[Celery]:
+    app = ringing_app(make_settings(broker_url=URL))
+    yield app
+    app.close()
+
+
+def _delete_queues(connection: Connection) -> None:
+    channel: Any = connection.default_channel
+    for queue in celeryconfig.task_queues:
+        channel.queue_delete(queue.name)
+
+
+def test_rings_and_the_sweep_work(
+    engine: Engine, rings: Celery, start_worker: Start, start_celery: Start
+) -> None:
+    start_worker(processes=2, broker_url=URL, sweep_seconds=0.5)
+    assert publish_ring(rings, "events.record", deliver(engine, 100))
+    all_are_done(engine, 100)
+    start_celery(
+        "beat", "-S", "worker.beat:Scheduler", broker_url=URL, sweep_seconds=0.5
+    )
+    deliver(engine, 100, "evt_swept_")
+    all_are_done(engine, 200)
+
+
+def test_garbage_is_filed_and_a_lost_child_frees_its_message(
+    engine: Engine, rings: Celery, start_worker: Start, rabbitmq: Connection
+) -> None:
+    worker = start_worker("maintenance", broker_url=URL)
+    with rabbitmq.Producer() as producer:
+        options: dict[str, Any] = {"exchange": "", "routing_key": "maintenance"}
+        producer.publish(b'{"a": 1}', content_type="application/json", **options)
+        producer.publish(b"\x80\x04.", content_type="application/x-pickle", **options)
+        producer.publish(
+            b"not JSON",
+            content_type="application/json",
+            content_encoding="utf-8",
+            headers={"task": "tests.sleep", "id": "t1"},
+            **options,
+        )
+    rings.send_task("tests.no_such")
+    rings.send_task("tests.die")
+    rings.send_task("tests.sleep", args=[0])
+    eventually(lambda: worker.lines("task_succeeded"), what="the good one ran")
+    with engine.connect() as connection:
+        query = text("SELECT error_class FROM dead_letters ORDER BY error_class")
+        filed = list(connection.execute(query).scalars())
+    assert filed == [
+        "UndecodableMessage",
+        "UnknownMessage",
+        "UnknownMessage",
+        "UnknownTask",
+    ]
+    assert worker.terminate() == 0
+    channel: Any = rabbitmq.default_channel
+    left = channel.queue_declare("maintenance", passive=True)
+    assert left.message_count == 0

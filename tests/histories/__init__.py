@@ -1,0 +1,1 @@
+"""Whole histories of a shop, made up at random, and what must come of them."""
