@@ -11,6 +11,7 @@ import pytest
 
 from local_paddle.catalog import offers_in
 from local_paddle.server import Options, running
+from tests.fixtures.processes import eventually
 from worker.demo import buyers, subscribers, users
 from worker.demo.cast import Cast
 from worker.demo.goods import FILE, read_goods
@@ -18,7 +19,6 @@ from worker.demo.outage import UNSUBSCRIBED, deliveries_stop
 from worker.demo.past import live_through, open_shop
 from worker.local_shop import Client
 from worker.processes.ports import free_port
-from tests.fixtures.processes import eventually
 
 KEY = "a-key"
 
