@@ -163,7 +163,8 @@ def raw(status: int, body: bytes) -> Answer:
         lambda request: say(request, 200, {"messages": [{"id": 7}]}),
         lambda request: say(request, 200, {"error": {"code": 131026}}),
     ],
-    ids=str,
+    # Not the functions' addresses: the processes of one run must mean the same tests.
+    ids=["empty", "html", "deep", "502", "504", "none", "no-id", "number", "error"],
 )
 def test_an_answer_that_says_nothing_is_a_doubt(
     cloud_api: CloudApi, answer: Callable[..., Any]
