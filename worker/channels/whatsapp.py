@@ -37,6 +37,8 @@ LAST_LANGUAGE = "en_US"
 LOCALE = re.compile(r"([A-Za-z]{2,3})(?:[-_]([A-Za-z]{2}))?")
 #: The template does not exist in that language; nothing was sent.
 NO_TEMPLATE = 132001
+#: There is no such thing as the number that it should be sent from.
+NO_NUMBER = 33
 #: A message has 1,024 characters at most, with the template's own.
 LONGEST_SHOP, LONGEST_COURSE, LONGEST_NEWS = 80, 150, 600
 #: The API refuses an empty parameter.
@@ -233,6 +235,9 @@ def _has_message(said: Any) -> bool:  # noqa: ANN401 (JSON of another side)
 
 def _code_of(answer: Answer) -> int | None:
     match _read(answer):
+        case {"error": {"code": 100, "error_subcode": 33}}:
+            # The number's id is unknown: about us, where 100 alone is about a message.
+            return NO_NUMBER
         case {"error": {"code": int(code)}}:
             return code
         case _:

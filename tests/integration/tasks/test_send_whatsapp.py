@@ -155,6 +155,20 @@ def test_a_token_that_is_over_makes_all_wait_and_none_die(
     assert desk.work_when_due().sentence() == "2 sent"
 
 
+@pytest.mark.parametrize("code", [100, 131009, 132012])
+def test_a_bad_message_dies_alone(desk: Desk, cloud_api: CloudApi, code: int) -> None:
+    welcomes(desk, 2)
+
+    def refuse_the_first(request: BaseHTTPRequestHandler) -> None:
+        cloud_api.answer = None
+        fail(request, 400, code)
+
+    cloud_api.answer = refuse_the_first
+    desk.work()
+    said = f"PermanentError: answered 400, code {code}"
+    assert states(desk, "whatsapp") == [("failed", said), ("sent", None)]
+
+
 def test_a_number_where_nobody_is_gets_nothing_more(
     desk: Desk, cloud_api: CloudApi
 ) -> None:

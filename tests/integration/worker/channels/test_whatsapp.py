@@ -116,12 +116,16 @@ def test_no_template_in_any_language_is_about_us(cloud_api: CloudApi) -> None:
     [
         (400, 131026, AddressRefusedError),
         (400, 131050, AddressRefusedError),
-        *((400, code, PermanentError) for code in (131009, 131030, 131047, 131049)),
+        *(
+            (400, code, PermanentError)
+            for code in (100, 131009, 131030, 131047, 131049)
+        ),
         (400, 131051, PermanentError),
+        (404, 132012, PermanentError),
         *((401, code, RefusesUsError) for code in (0, 190)),
         *((403, code, RefusesUsError) for code in (10, 200, 131005, 131031)),
-        *((400, code, RefusesUsError) for code in (33, 100, 131042, 133010)),
-        *((404, code, RefusesUsError) for code in (132000, 132007, 132012, 132015)),
+        *((400, code, RefusesUsError) for code in (33, 131042, 133010)),
+        *((404, code, RefusesUsError) for code in (132000, 132007, 132015)),
         *((429, code, TransientError) for code in (4, 80007, 130429, 131048, 131056)),
         *((500, code, TransientError) for code in (1, 2, 131000, 131016)),
         (503, 999_999, TransientError),
@@ -136,6 +140,13 @@ def test_a_code_is_sorted(
     assert str(error) == f"answered {status}, code {code}"
     if isinstance(error, TransientError):
         assert error.wait_at_least.total_seconds() == 30
+
+
+def test_a_number_to_send_from_that_is_unknown_is_about_us(cloud_api: CloudApi) -> None:
+    error = {"code": 100, "error_subcode": 33, "message": "Unsupported post request"}
+    cloud_api.answer = lambda request: say(request, 400, {"error": error})
+    [refused] = send(cloud_api)
+    assert type(refused) is RefusesUsError
 
 
 def raw(status: int, body: bytes) -> Answer:
