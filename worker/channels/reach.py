@@ -49,8 +49,8 @@ LOOPBACK = _networks("127.0.0.0/8", "::1/128")
 PRIVATE = _networks(
     "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"
 )
-#: Well-known prefix of translation to IPv4 (RFC 6052).
-NAT64 = IPv6Network("64:ff9b::/96")
+#: Well-known prefixes of translation to IPv4 (RFC 6052; 2765, SIIT).
+TRANSLATED = _networks("64:ff9b::/96", "::ffff:0:0:0/96")
 #: The last four bytes are an address of IPv4 (RFC 4291, 2.5.5.1; deprecated).
 COMPATIBLE = IPv6Network("::/96")
 
@@ -131,7 +131,7 @@ def _meant(ip: Ip) -> Iterable[IPv6Address]:
         return [_mapped(plain.sixtofour)]
     if plain.teredo:
         return [_mapped(one) for one in plain.teredo]
-    if plain in NAT64:
+    if _in(plain, TRANSLATED):
         return [_mapped(IPv4Address(int(plain) & 0xFFFF_FFFF))]
     if plain in COMPATIBLE and int(plain) > 1:
         return [IPv6Address("::")]
