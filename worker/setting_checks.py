@@ -3,9 +3,10 @@
 import base64
 import re
 from email.utils import parseaddr
+from ipaddress import ip_address
 from itertools import pairwise
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from worker.learner_token import LEAST_SECRET
 
@@ -58,6 +59,7 @@ def _address_problems(given: "Settings") -> list[str]:
         *problems,
         *_hook_problems(given),
         *_whatsapp_problems(given),
+        *_smtp_problems(given),
         *_mail_problems(given),
         *_alert_problems(given),
     ]
@@ -112,12 +114,41 @@ def _is_hook_secret(secret: str) -> bool:
     return secret.startswith("whsec_") and len(key) in HOOK_SECRET_BYTES
 
 
+def _smtp_problems(given: "Settings") -> list[str]:
+    url = urlsplit(given.smtp_url)
+    if url.scheme not in SMTP_SCHEMES or not url.username:
+        return []
+    problems = []
+    # As smtplib sends them.
+    if not unquote(f"{url.username}{url.password or ''}").isascii():
+        problems.append("SMTP_URL: user and password must be ASCII: choose others.")
+    is_exposed = url.scheme == "smtp" and not _is_this_machine(url.hostname)
+    if is_exposed and given.paddle_environment != "local":
+        problems.append(
+            "SMTP_URL would send its password in the clear: begin it with"
+            " smtp+starttls:// or smtps://."
+        )
+    return problems
+
+
+def _is_this_machine(host: str | None) -> bool:
+    if host in (None, "localhost"):
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def _mail_problems(given: "Settings") -> list[str]:
     address = parseaddr(given.mail_from)[1]
     local, _, domain = address.rpartition("@")
-    if local and domain and not CONTROL.search(given.mail_from):
-        return []
-    return ["MAIL_FROM must be an address, as in courses@example.com."]
+    if not (local and domain) or CONTROL.search(given.mail_from):
+        return ["MAIL_FROM must be an address, as in courses@example.com."]
+    if not address.isascii():
+        problem = "the address must be ASCII: write a domain that is not as xn--…"
+        return [f"MAIL_FROM: {problem}, or choose another address."]
+    return []
 
 
 def _alert_problems(given: "Settings") -> list[str]:

@@ -113,7 +113,7 @@ class Mail:
         self._kept = connection = Connection(self._route, deadline)
         try:
             connection.open()
-        except (OSError, smtplib.SMTPException) as error:
+        except (OSError, smtplib.SMTPException, UnicodeError) as error:
             kind = RefusesUsError if _is_about_us(error) else UnreachableError
             raise kind(_sentence(connection, error, letter)) from None
         try:
@@ -128,12 +128,17 @@ class Mail:
             self._kept = None
 
 
-def _is_about_us(error: OSError) -> bool:
+def _is_about_us(error: Exception) -> bool:
     """Tell whether a server that was reached does not take us, before any mail."""
     if isinstance(error, smtplib.SMTPResponseException):
         return error.smtp_code // 100 == REFUSED
-    # No STARTTLS, no way to log in, or a certificate nobody vouches for.
-    unable = (smtplib.SMTPNotSupportedError, ssl.SSLCertVerificationError)
+    # No STARTTLS, no way to log in, a certificate nobody vouches for, or a password
+    # that smtplib cannot send.
+    unable = (
+        smtplib.SMTPNotSupportedError,
+        ssl.SSLCertVerificationError,
+        UnicodeError,
+    )
     return isinstance(error, unable) or type(error) is smtplib.SMTPException
 
 

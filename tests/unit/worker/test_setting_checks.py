@@ -19,6 +19,18 @@ WRONG = [
     ({"smtp_url": "http://x"}, "SMTP_URL must start with"),
     ({"mail_from": "nobody"}, "MAIL_FROM must be an address"),
     ({"mail_from": "a@b.example\r\nBcc: c@d.example"}, "MAIL_FROM must be an address"),
+    ({"mail_from": "Shop <shop@bücher.example>"}, "write a domain that is not as xn--…"),
+    ({"mail_from": "böcher@shop.example"}, "MAIL_FROM: the address must be ASCII"),
+    ({"smtp_url": "smtps://me:can%C3%A4ry@host"}, "user and password must be ASCII"),
+    ({"smtp_url": "smtps://m%FF:canary@host"}, "user and password must be ASCII"),
+    *(
+        (
+            {"paddle_environment": named, "smtp_url": f"smtp://me:canary@{host}"},
+            "begin it with smtp+starttls:// or smtps://",
+        )
+        for named in ("sandbox", "production")
+        for host in ("mail.example", "10.0.0.7:25", "[::2]")
+    ),
     (HOOK, "set PLATFORM_HOOK_SECRET too"),
     (HOOK | {"platform_hook_secret": "secret"}, "PLATFORM_HOOK_SECRET must be whsec_"),
     (
@@ -99,6 +111,30 @@ def test_several_contradictions_are_told_at_once(
 def test_a_complete_hook_is_taken(make_settings: Callable[..., Settings]) -> None:
     config = make_settings(**HOOK, platform_hook_secret=GOOD_SECRET)
     assert GOOD_SECRET not in repr(config)
+
+
+@pytest.mark.parametrize(
+    ("environment", "url"),
+    [
+        ("local", "smtp://me:word@mail.example"),
+        *(
+            ("production", f"smtp://me:word@{host}")
+            for host in ("localhost", "127.0.0.1:25", "[::1]")
+        ),
+        ("production", "smtp://mail.example"),
+        ("production", "smtps://me:word@mail.example"),
+        ("production", "smtp+starttls://me:word@mail.example:587"),
+    ],
+)
+def test_a_password_may_travel_over_tls_or_not_at_all(
+    make_settings: Callable[..., Settings], environment: str, url: str
+) -> None:
+    config = make_settings(
+        paddle_environment=environment,
+        smtp_url=url,
+        mail_from="Bücher & Co <shop@xn--bcher-kva.example>",
+    )
+    assert config.smtp_url == url
 
 
 def test_every_severity_may_stand_before_a_way_out() -> None:

@@ -129,6 +129,18 @@ def test_a_wrong_password_is_tried_again_and_not_shown(
     assert recipient.mails == []
 
 
+def test_a_password_that_cannot_be_sent_is_about_us(
+    secured: tuple[str, int, Recipient],
+    certificate: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scheme, port, _ = secured
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    route = Route.of(f"{scheme}://shop%40example.com:p%C3%A4ss@localhost:{port}")
+    with pytest.raises(RefusesUsError, match="AUTH: UnicodeEncodeError"):
+        deliver(LETTER, route)
+
+
 def test_an_untrusted_server_gets_neither_mail_nor_password(
     secured: tuple[str, int, Recipient],
 ) -> None:
