@@ -19,7 +19,10 @@ WRONG = [
     ({"smtp_url": "http://x"}, "SMTP_URL must start with"),
     ({"mail_from": "nobody"}, "MAIL_FROM must be an address"),
     ({"mail_from": "a@b.example\r\nBcc: c@d.example"}, "MAIL_FROM must be an address"),
-    ({"mail_from": "Shop <shop@bücher.example>"}, "write a domain that is not as xn--…"),
+    (
+        {"mail_from": "Shop <shop@bücher.example>"},
+        "write a domain that is not as xn--…",
+    ),
     ({"mail_from": "böcher@shop.example"}, "MAIL_FROM: the address must be ASCII"),
     ({"smtp_url": "smtps://me:can%C3%A4ry@host"}, "user and password must be ASCII"),
     ({"smtp_url": "smtps://m%FF:canary@host"}, "user and password must be ASCII"),
