@@ -86,6 +86,7 @@ echo json_encode([$believed, (object) $access, (object) $payments]);
 TOKEN_SECRET = "paddlewheel-test-vectors-secret-1"
 #: How each language is run on the guide's function, and how its result is printed. The
 #: arguments come as JSON: user id, environment, expiry, secret.
+TOKENS = GUIDE.partition("\n## Sign who buys")[2].partition("\n## ")[0]
 TOKEN_PROGRAMS = {
     "python": (
         ["-c"],
@@ -101,10 +102,10 @@ TOKEN_PROGRAMS = {
 }
 
 
-def block(language: str, number: int = 0) -> str:
-    """A block of code from the guide."""
+def block(language: str, number: int = 0, chapter: str = GUIDE) -> str:
+    """A block of code from the guide, or from one chapter of it."""
     blocks: list[str] = re.findall(
-        rf"^```{language}\n(.*?)^```", GUIDE, re.MULTILINE | re.DOTALL
+        rf"^```{language}\n(.*?)^```", chapter, re.MULTILINE | re.DOTALL
     )
     return blocks[number]
 
@@ -368,7 +369,7 @@ def test_the_guides_shops_sign_as_we_do(language: str) -> None:
     options, call, program = TOKEN_PROGRAMS[language]
     if shutil.which(program) is None:
         pytest.skip(f"{program} is not here, so nothing signs in {language}")
-    code = f"{block(language, -1)}\n{call}"
+    code = f"{block(language, -1, TOKENS)}\n{call}"
     for user, environment, expiry, token in vectors():
         given = json.dumps([user, environment, expiry, TOKEN_SECRET])
         ended = subprocess.run(
