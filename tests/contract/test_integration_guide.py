@@ -83,10 +83,10 @@ echo json_encode([$believed, (object) $access, (object) $payments]);
 """,
     ),
 }
+TOKENS = GUIDE.partition("\n## Sign who buys")[2].partition("\n## ")[0]
 TOKEN_SECRET = "paddlewheel-test-vectors-secret-1"
 #: How each language is run on the guide's function, and how its result is printed. The
 #: arguments come as JSON: user id, environment, expiry, secret.
-TOKENS = GUIDE.partition("\n## Sign who buys")[2].partition("\n## ")[0]
 TOKEN_PROGRAMS = {
     "python": (
         ["-c"],

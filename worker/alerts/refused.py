@@ -1,17 +1,20 @@
-"""Somebody outside refuses for long: mail server, course platform, provider's API."""
+"""Somebody outside refuses for long: who takes messages, platform, provider's API."""
 
 from collections.abc import Iterable
 from datetime import timedelta
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from models.alerts import Severity
+from models.notices import ChannelName
+from models.work import SCHEMA_VERSION
 from worker.alerts import backlog
 from worker.alerts.backlog import Part
 from worker.alerts.condition import Condition, Finding
 from worker.alerts.open_alert import open_subjects
 from worker.alerts.stakes import Stakes
 from worker.heartbeats import watching_since
+from worker.providers import errors as api
 from worker.settings import Settings
 from worker.work_tables import (
     BY_NAME,
@@ -24,11 +27,32 @@ from worker.work_tables import (
 )
 
 #: What operators are told of who refuses, and what to look at.
-OUTSIDE: dict[WorkTable, tuple[str, str]] = {
-    NOTIFICATIONS: (
+Words = tuple[str, str]
+#: Of messages to people, by the channel of the oldest.
+CHANNELS: dict[str, Words] = {
+    ChannelName.MAIL: (
         "The mail server does not take what it is sent",
         "the server that SMTP_URL names",
     ),
+    ChannelName.WHATSAPP: (
+        "WhatsApp does not take what it is sent",
+        "WHATSAPP_TOKEN, WHATSAPP_PHONE_NUMBER_ID and WHATSAPP_TEMPLATE",
+    ),
+}
+#: Before a message goes out the provider may be asked for what it says. Its errors, as
+#: rows name them.
+API_ERRORS = {
+    kind.__name__
+    for kind in (
+        *(api.ApiRefusedError, api.ApiBusyError, api.NoTurnError, api.ApiDownError),
+        api.ApiLockedError,
+    )
+}
+NOT_TOLD = (
+    "The provider's API does not tell what messages need",
+    "the API key and what it may do",
+)
+OUTSIDE: dict[WorkTable, Words] = {
     PLATFORM_DELIVERIES: (
         "The course platform does not take what it is sent",
         "the server that PLATFORM_HOOK_URL names",
@@ -42,6 +66,14 @@ OUTSIDE: dict[WorkTable, tuple[str, str]] = {
         "whether the provider takes the API key, and what it may do",
     ),
 }
+#: In the order in which their rows are looked at.
+TABLES = (NOTIFICATIONS, *OUTSIDE)
+# Of the row that ``backlog.oldest`` finds.
+_CHANNEL = text("""
+SELECT channel FROM notifications
+WHERE state = 'pending' AND last_error IS NOT NULL AND schema_version <= :version
+ORDER BY pending_since LIMIT 1
+""")
 
 
 class Refused(Condition):
@@ -49,7 +81,7 @@ class Refused(Condition):
 
     kind = "refused"
     opens = (
-        "The mail server, the course platform or the provider's API has refused"
+        "The mail server, WhatsApp, the course platform or the provider's API has refused"
         " something for longer than `ALERT_REFUSED_MINUTES`. Critical for the platform:"
         " it decides who gets in."
     )
@@ -59,7 +91,7 @@ class Refused(Condition):
         limit = timedelta(minutes=config.alert_refused_minutes)
         began = watching_since(connection)
         told = open_subjects(connection, self.kind)
-        for table in OUTSIDE:
+        for table in TABLES:
             if table in HELD_BY_BILLING and not config.paddle_billing_enabled:
                 continue
             since = None if table.name in told else began
@@ -72,10 +104,19 @@ class Refused(Condition):
         return backlog.stakes(connection, BY_NAME[subject], Part.FAILING)
 
 
+def _words(connection: Connection, table: WorkTable, found: backlog.Oldest) -> Words:
+    if table is not NOTIFICATIONS:
+        return OUTSIDE[table]
+    if str(found.last_error).partition(":")[0] in API_ERRORS:
+        return NOT_TOLD
+    asked = connection.execute(_CHANNEL, {"version": SCHEMA_VERSION})
+    return CHANNELS.get(asked.scalar_one_or_none() or "", CHANNELS[ChannelName.MAIL])
+
+
 def _finding(
     connection: Connection, table: WorkTable, found: backlog.Oldest
 ) -> Finding:
-    what, where = OUTSIDE[table]
+    what, where = _words(connection, table, found)
     counted = backlog.count(connection, table, Part.FAILING)
     urgent = table is PLATFORM_DELIVERIES
     return Finding(
