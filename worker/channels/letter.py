@@ -9,10 +9,9 @@ import base64
 import hashlib
 import re
 import unicodedata
+from binascii import b2a_qp
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from email.message import EmailMessage
-from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
 
 from worker.errors import PermanentError
@@ -30,6 +29,21 @@ DOMAIN = re.compile(r"([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.)*[A-Za-z0-9-]+")
 #: What needs no encoding: atoms (RFC 5322, 3.2.3) short enough for one line.
 PLAIN_NAME = re.compile(r"[A-Za-z0-9' -]{0,60}")
 PLAIN_TEXT = re.compile(r"[ -~]{0,60}")
+NEW_LINE = re.compile(r"\r\n|\r|\n")
+#: In quoted-printable every ``=`` is followed by digits or a line's end: no body can
+#: hold it, whatever a stranger wrote (RFC 2045, 6.7).
+BOUNDARY = "=_paddlewheel"
+FRAME = (
+    "MIME-Version: 1.0\r\n"
+    f'Content-Type: multipart/alternative; boundary="{BOUNDARY}"\r\n'
+    "\r\n"
+)
+PART = (
+    f"--{BOUNDARY}\r\n"
+    "Content-Type: text/{subtype}; charset=utf-8\r\n"
+    "Content-Transfer-Encoding: quoted-printable\r\n"
+    "\r\n"
+)
 #: Of four bytes each at most: 44 bytes are 60 in base64, 72 with their frame (of 75).
 CHARACTERS_A_WORD = 11
 #: Control, format (writing direction, joiners), surrogate, private, unassigned, and
@@ -85,15 +99,31 @@ def write_letter(
         "Auto-Submitted": "auto-generated",
     }
     head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    body = EmailMessage(policy=SMTP)
-    body.set_content(words.text, cte="quoted-printable")
-    body.add_alternative(words.html, subtype="html", cte="quoted-printable")
-    content = head.encode() + body.as_bytes()
+    content = head.encode() + _body(words)
     local = to.rpartition("@")[0]
     secrets = tuple(filter(None, (to, local, shown(recipient[0]))))
     return Letter(
         sender_address, to, content, international=not to.isascii(), secrets=secrets
     )
+
+
+def _body(words: Words) -> bytes:
+    """Return the rest of the mail: text and HTML, the same thing twice (RFC 2046, 5.1.4).
+
+    By hand, as the head is: the standard library takes four times as long for it.
+    """
+    parts = [("plain", words.text), ("html", words.html)]
+    written = b"".join(
+        PART.format(subtype=subtype).encode() + _printable(text)
+        for subtype, text in parts
+    )
+    return FRAME.encode() + written + f"--{BOUNDARY}--\r\n".encode()
+
+
+def _printable(text: str) -> bytes:
+    """Return a text in quoted-printable, its lines ended as on the wire (RFC 2045, 6.7)."""
+    lines = NEW_LINE.split(text.removesuffix("\n"))
+    return b2a_qp("".join(f"{line}\r\n" for line in lines).encode(), istext=True)
 
 
 def message_id_of(key: str, sender: str) -> str:
