@@ -53,7 +53,8 @@ class Notification(WorkRow, Base):
         ),
         Index(
             "ix_notifications_doubtful",
-            "id",
+            "channel",
+            "finished_at",
             postgresql_where=text("state = 'doubtful'"),
         ),
         # All that a person was told.

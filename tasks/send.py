@@ -23,6 +23,7 @@ from worker.channels.contract import Channel, Message
 from worker.channels.deadline import Deadline
 from worker.channels.errors import AddressRefusedError, UnreachableError
 from worker.channels.registry import CHANNELS
+from worker.channels.resting import FIRST_REST, WHY, rest_of
 from worker.channels.sending import Sending, let_wait
 from worker.errors import PermanentError, TransientError
 from worker.lifecycle import Ending, Lease
@@ -55,6 +56,8 @@ class Post:
         #: Why a channel could not be talked to, once that was so in this run. The
         #: others go on.
         self._unreachable: dict[ChannelName, UnreachableError] = {}
+        #: Channels of which it is known whether they rest.
+        self._known: set[ChannelName] = set()
 
     def __enter__(self) -> Self:
         """Use it for one run."""
@@ -70,9 +73,7 @@ class Post:
         notice = self._read(engine, lease, row_id)
         if not isinstance(notice, Notice):
             return notice
-        if notice.channel in self._unreachable:
-            error = self._unreachable[notice.channel]
-            raise type(error)(str(error), error.wait_at_least)
+        self._check_way(engine, notice.channel)
         row = Sending(
             engine, lease, row_id, timedelta(seconds=self._config.lease_seconds)
         )
@@ -100,6 +101,16 @@ class Post:
             if isinstance(notice, Ending):
                 lifecycle.finish(connection, lease, {row_id: notice})
             return notice
+
+    def _check_way(self, engine: Engine, name: ChannelName) -> None:
+        """Raise what keeps a channel from being used in this run."""
+        if name not in self._known:
+            self._known.add(name)
+            with engine.connect() as connection:
+                if rest := rest_of(connection, name):
+                    self._unreachable[name] = UnreachableError(WHY, rest)
+        if error := self._unreachable.get(name):
+            raise type(error)(str(error), error.wait_at_least)
 
     def _message(self, engine: Engine, notice: Notice) -> Message:
         links = self._links.fetch(engine, notice.kind, notice.subject)
@@ -131,7 +142,7 @@ class Post:
             raise
         if ending.state == NotificationState.DOUBTFUL:
             # Who does not answer would leave the next ones in doubt, too.
-            self._unreachable[name] = UnreachableError("the last message has no answer")
+            self._unreachable[name] = UnreachableError(WHY, FIRST_REST)
         return ending
 
     def _channel(self, name: ChannelName) -> Channel:

@@ -10,8 +10,10 @@ from sqlalchemy import Connection, text
 
 log = structlog.get_logger()
 
+#: Why such a row is in doubt.
+DIED = "its process ended while sending"
 _MARK = text("""
-UPDATE notifications SET state = 'doubtful', reason = 'its process ended while sending',
+UPDATE notifications SET state = 'doubtful', reason = :died,
   finished_at = clock_timestamp(),
   lease_token = NULL, leased_until = NULL, leased_by = NULL
 WHERE id IN (
@@ -28,7 +30,7 @@ def mark_doubtful(connection: Connection) -> int:
     Returns:
         How many there were.
     """
-    ids = connection.execute(_MARK).scalars().all()
+    ids = connection.execute(_MARK, {"died": DIED}).scalars().all()
     for notification in sorted(ids):
         log.warning("mail_in_doubt", notification=notification)
     return len(ids)

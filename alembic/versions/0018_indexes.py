@@ -1,4 +1,4 @@
-"""The index by which an order or a payment is told once."""
+"""Indexes by which an order or a payment is told once, and a channel rests."""
 
 from worker.index_building import Index, build, drop
 
@@ -15,14 +15,31 @@ INDEXES = (
         where="subject_id IS NOT NULL",
         is_unique=True,
     ),
+    Index(
+        "ix_notifications_doubtful",
+        "notifications",
+        ["channel", "finished_at"],
+        where="state = 'doubtful'",
+    ),
+)
+#: By that name, before.
+OLD = (
+    Index(
+        "ix_notifications_doubtful",
+        "notifications",
+        ["id"],
+        where="state = 'doubtful'",
+    ),
 )
 
 
 def upgrade() -> None:
     """Apply."""
+    drop(OLD)
     build(INDEXES)
 
 
 def downgrade() -> None:
     """Take back."""
     drop(INDEXES)
+    build(OLD)

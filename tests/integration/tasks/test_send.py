@@ -174,6 +174,25 @@ def test_what_may_have_been_sent_is_doubtful_and_never_sent_again(
     assert len(mail_server.mails) == (step == "answer")
 
 
+def test_after_a_doubt_no_run_sends_until_the_rest_is_over(
+    desk: Desk, mail_server: MailServer
+) -> None:
+    first, *others = [welcome(desk) for _ in range(3)]
+    mail_server.faults["answer"] = DROP
+    assert desk.work().sentence().startswith("1 doubtful, 2 retry")
+    for _ in range(3):
+        assert desk.work_when_due().put_off == 2
+    assert len(mail_server.mails) == 1
+    assert {desk.row(row).last_error for row in others} == {
+        "UnreachableError: the last message has no answer"
+    }
+
+    desk.set("finished_at = finished_at - interval '1 min'", f"id = {first}")
+    mail_server.faults.clear()
+    assert desk.work_when_due().sentence() == "2 sent"
+    assert len(mail_server.mails) == 3
+
+
 @pytest.mark.parametrize("step", ["MAIL", "RCPT", "DATA", "content"])
 def test_a_permanent_refusal_is_a_dead_letter_without_the_address(
     desk: Desk, mail_server: MailServer, step: str
