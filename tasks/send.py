@@ -13,6 +13,7 @@ from typing import Self
 
 import structlog
 from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
 
 from models.notices import ChannelName
 from models.outgoing import NotificationState
@@ -24,7 +25,7 @@ from worker.channels.deadline import Deadline
 from worker.channels.errors import AddressRefusedError, UnreachableError
 from worker.channels.registry import CHANNELS
 from worker.channels.resting import FIRST_REST, WHY, rest_of
-from worker.channels.sending import Sending, let_wait
+from worker.channels.sending import Sending
 from worker.errors import PermanentError, TransientError
 from worker.lifecycle import Ending, Lease
 from worker.notices.links import Links
@@ -67,36 +68,30 @@ class Post:
         """Hang up."""
         self._opened.close()
 
-    def __call__(self, engine: Engine, lease: Lease, row_id: int) -> Ending | None:
-        """Send one message; None: the row is no longer ours."""
+    def __call__(self, engine: Engine, lease: Lease, row_id: int) -> Ending:
+        """Send one message."""
         deadline = Deadline.of_one_row(self._config)
         notice = self._read(engine, lease, row_id)
-        if not isinstance(notice, Notice):
+        if isinstance(notice, Ending):
             return notice
         self._check_way(engine, notice.channel)
-        row = Sending(
-            engine, lease, row_id, timedelta(seconds=self._config.lease_seconds)
-        )
         message = self._message(engine, notice)
-        try:
-            ending = self._deliver(message, notice.channel, deadline, row)
-        except AddressRefusedError as error:
-            with engine.begin() as connection:
-                place = (notice.channel, notice.recipient.address)
-                suppress(connection, *place, str(error), row_id)
-            raise
-        row.finish(ending)
+        with engine.connect() as connection:
+            lease_for = timedelta(seconds=self._config.lease_seconds)
+            row = Sending(connection, lease, row_id, message.message_id, lease_for)
+            try:
+                ending = self._deliver(message, notice.channel, deadline, row)
+            except AddressRefusedError as error:
+                with connection.begin():
+                    place = (notice.channel, notice.recipient.address)
+                    suppress(connection, *place, str(error), row_id)
+                raise
+            row.finish(ending)
         log.info("message_ended", notification=row_id, state=ending.state)
         return ending
 
-    def _read(
-        self, engine: Engine, lease: Lease, row_id: int
-    ) -> Notice | Ending | None:
+    def _read(self, engine: Engine, lease: Lease, row_id: int) -> Notice | Ending:
         with engine.begin() as connection:
-            # ``begin`` comes after it, or nothing that could not come again.
-            let_wait(connection)
-            if not lifecycle.hold(connection, lease, [row_id]):
-                return None
             notice = read(connection, row_id, self._config)
             if isinstance(notice, Ending):
                 lifecycle.finish(connection, lease, {row_id: notice})
@@ -135,7 +130,7 @@ class Post:
     ) -> Ending:
         try:
             ending = self._channel(name).deliver(message, deadline, row.begin)
-        except (TransientError, PermanentError) as error:
+        except (TransientError, PermanentError, DBAPIError) as error:
             if isinstance(error, UnreachableError):
                 self._unreachable[name] = error
             row.take_back()

@@ -132,10 +132,9 @@ def test_a_mail_whose_access_moves_before_its_data_stays_here(
     lease = lifecycle.claim(core, NOTIFICATIONS, Claimant("test", "here"), config)
     assert lease is not None
     [(row_id,)] = rows(core, "SELECT id FROM notifications")
-    sending = Sending(core, lease, row_id, timedelta(seconds=30))
     record(core, WORLD.bought(1, 0, 0))
 
-    with pytest.raises(LostLeaseError):
-        sending.begin()
+    with core.connect() as connection, pytest.raises(LostLeaseError):
+        Sending(connection, lease, row_id, "<id>", timedelta(seconds=30)).begin()
 
     assert one(core, "SELECT state FROM notifications") == "pending"

@@ -5,10 +5,11 @@ claim is still ours.
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from worker import lifecycle
@@ -16,9 +17,11 @@ from worker.database import is_machinery
 from worker.errors import LostLeaseError
 from worker.lifecycle import Ending, Lease
 
-#: Waits before the result of a mail that went out is written down once more, in
-#: seconds. If that fails for good the row stays in ``sending`` and becomes doubtful.
+#: Waits before what became of a message is written down once more, in seconds. If that
+#: fails for good the row stays in ``sending`` and becomes doubtful.
 FINISH_WAITS_SECONDS = (0.2, 0.5, 1.0)
+# The log of transactions is one: who waits for a later one has waited for those before.
+_LET_WAIT = "SET LOCAL synchronous_commit = off"
 
 # Whoever moves the access to another learner waits until this is committed, and then
 # finds a mail that may be out; or has moved it before, and then the mail stays here.
@@ -30,7 +33,8 @@ WHERE n.id = :id ORDER BY g.id FOR SHARE OF g
 """)
 _BEGIN = text("""
 UPDATE notifications n
-SET state = 'sending', leased_until = clock_timestamp() + :lease
+SET state = 'sending', leased_until = clock_timestamp() + :lease,
+  message_id = coalesce(message_id, :message_id)
 WHERE n.id = :id AND n.lease_token = :token AND n.state = 'pending' AND NOT EXISTS (
   SELECT FROM enrollments e
   JOIN grants gone ON gone.former_learners @> ARRAY[e.learner_id]
@@ -50,27 +54,15 @@ WHERE id = :id AND lease_token = :token AND state = 'sending'
 """)
 
 
-# The log of transactions is one: who waits for a later one has waited for those before.
-_LET_WAIT = text("SET LOCAL synchronous_commit = off")
-
-
-def let_wait(connection: Connection) -> None:
-    """Do not wait for the disk in this transaction: the next ``begin`` does.
-
-    ``begin`` alone must be durable before anything goes out. If the server's machine
-    dies, of each process at most the one message that was finished last is in
-    ``sending`` again, and so doubtful.
-    """
-    connection.execute(_LET_WAIT)
-
-
 @dataclass(frozen=True, slots=True)
 class Sending:
     """A claimed notification that is about to go out."""
 
-    engine: Engine
+    connection: Connection
     lease: Lease
     row_id: int
+    #: Kept with the row from ``begin`` on, if it has none yet.
+    message_id: str
     #: How long it may be in ``sending`` before it is in doubt.
     lease_for: timedelta
 
@@ -80,30 +72,43 @@ class Sending:
         Raises:
             LostLeaseError: The row is no longer ours, or the access another learner's;
                 nothing may be sent.
+            sqlalchemy.exc.DBAPIError: Nobody knows whether it is noted.
         """
-        values = {**self._row(), "lease": self.lease_for}
-        with self.engine.begin() as connection:
-            connection.execute(_KEEP_ACCESS, self._row())
-            begun = connection.execute(_BEGIN, values).rowcount
+        named = {"lease": self.lease_for, "message_id": self.message_id}
+        with self.connection.begin():
+            self.connection.execute(_KEEP_ACCESS, self._row())
+            begun = self.connection.execute(_BEGIN, self._row() | named).rowcount
         if not begun:
             raise LostLeaseError(f"notification {self.row_id} was taken over")
 
     def take_back(self) -> None:
         """Make it a waiting row again: the server said that it has not taken it."""
-        with self.engine.begin() as connection:
-            connection.execute(_TAKE_BACK, self._row())
+        self._write_down(lambda: self.connection.execute(_TAKE_BACK, self._row()))
 
     def finish(self, ending: Ending) -> None:
-        """Write down how it ended; a server that restarts is given a little time.
+        """Write down how it ended.
+
+        Only ``begin`` must be durable before anything goes out, so nothing waits for
+        the disk here: the next ``begin`` does. If the server's machine dies, of each
+        process at most the message that was finished last is in ``sending`` again, and
+        so doubtful.
 
         Raises:
             LostLeaseError: It was declared doubtful meanwhile, and stays so.
         """
+
+        def write() -> None:
+            self.connection.exec_driver_sql(_LET_WAIT)
+            lifecycle.finish(self.connection, self.lease, {self.row_id: ending})
+
+        self._write_down(write)
+
+    def _write_down(self, write: Callable[[], object]) -> None:
+        """Write in a transaction; a server that restarts is given a little time."""
         for wait in (*FINISH_WAITS_SECONDS, None):
             try:
-                with self.engine.begin() as connection:
-                    let_wait(connection)
-                    lifecycle.finish(connection, self.lease, {self.row_id: ending})
+                with self.connection.begin():
+                    write()
             except DBAPIError as error:
                 if wait is None or not is_machinery(error):
                     raise

@@ -42,7 +42,6 @@ LEFT JOIN courses c ON c.key = e.course_key
 LEFT JOIN enrollment_history h ON h.enrollment_id = e.id AND h.version = e.version
 WHERE n.id = :id
 """)
-_NAME = text("UPDATE notifications SET message_id = :message_id WHERE id = :id")
 
 
 #: Why what was due when it was made does not go out.
@@ -66,9 +65,7 @@ class Notice:
 
 
 def read(connection: Connection, row_id: int, config: Settings) -> Notice | Ending:
-    """Read a held row; an ending: it is not to go out, and why.
-
-    Its Message-ID is kept with it from here on.
+    """Read a row at its turn; an ending: it is not to go out, and why.
 
     Raises:
         PermanentError: There is no such message.
@@ -85,10 +82,7 @@ def read(connection: Connection, row_id: int, config: Settings) -> Notice | Endi
     facts = READERS[kind](connection, row, config)
     if isinstance(facts, Ending):
         return facts
-    message_id = row.message_id
-    if message_id is None:
-        message_id = message_id_of(row.key, config.mail_from)
-        connection.execute(_NAME, {"id": row_id, "message_id": message_id})
+    message_id = row.message_id or message_id_of(row.key, config.mail_from)
     every = {"name": shown(row.name), "shop": shop_of(config.mail_from)}
     recipient = Recipient(row.name, address, row.locale)
     subject = Key(row.provider, row.subject_id) if row.subject_id else None
