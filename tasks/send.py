@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Self
 
 import structlog
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from models.notices import ChannelName
@@ -71,12 +71,13 @@ class Post:
     def __call__(self, engine: Engine, lease: Lease, row_id: int) -> Ending:
         """Send one message."""
         deadline = Deadline.of_one_row(self._config)
-        notice = self._read(engine, lease, row_id)
-        if isinstance(notice, Ending):
-            return notice
-        self._check_way(engine, notice.channel)
-        message = self._message(engine, notice)
+        # Kept over the dialogue, with no transaction open.
         with engine.connect() as connection:
+            notice = self._read(connection, lease, row_id)
+            if isinstance(notice, Ending):
+                return notice
+            self._check_way(connection, notice.channel)
+            message = self._message(engine, notice)
             lease_for = timedelta(seconds=self._config.lease_seconds)
             row = Sending(connection, lease, row_id, message.message_id, lease_for)
             try:
@@ -90,18 +91,20 @@ class Post:
         log.info("message_ended", notification=row_id, state=ending.state)
         return ending
 
-    def _read(self, engine: Engine, lease: Lease, row_id: int) -> Notice | Ending:
-        with engine.begin() as connection:
+    def _read(
+        self, connection: Connection, lease: Lease, row_id: int
+    ) -> Notice | Ending:
+        with connection.begin():
             notice = read(connection, row_id, self._config)
             if isinstance(notice, Ending):
                 lifecycle.finish(connection, lease, {row_id: notice})
             return notice
 
-    def _check_way(self, engine: Engine, name: ChannelName) -> None:
+    def _check_way(self, connection: Connection, name: ChannelName) -> None:
         """Raise what keeps a channel from being used in this run."""
         if name not in self._known:
             self._known.add(name)
-            with engine.connect() as connection:
+            with connection.begin():
                 if rest := rest_of(connection, name):
                     self._unreachable[name] = UnreachableError(WHY, rest)
         if error := self._unreachable.get(name):
