@@ -16,7 +16,7 @@ from worker.channels.letter import message_id_of, shown
 from worker.errors import PermanentError
 from worker.lifecycle import Ending
 from worker.notices.addresses import address_of
-from worker.notices.making import is_due
+from worker.notices.making import what_made
 from worker.notices.money_facts import FACTS
 from worker.notices.reasons import reason_of
 from worker.notices.suppressing import suppressed
@@ -131,9 +131,9 @@ def _about_money(
     connection: Connection, row: Row[Any], config: Settings
 ) -> Ending | Mapping[str, str]:
     kind, subject = NoticeKind(row.kind), Key(row.provider, row.subject_id)
-    if not is_due(connection, kind, row.key, subject, config):
+    if what_made(connection, kind, row.key, subject, config) is None:
         return Ending(NotificationState.SKIPPED, NOT_TRUE)
-    return FACTS[kind](connection, row, config)
+    return FACTS[kind](connection, row)
 
 
 READERS: Mapping[NoticeKind, Reader] = {
