@@ -18,9 +18,9 @@ from worker.lifecycle import Ending
 from worker.notices.addresses import address_of
 from worker.notices.making import what_made
 from worker.notices.money_facts import FACTS
-from worker.notices.reasons import reason_of
 from worker.notices.suppressing import suppressed
-from worker.notices.turns import changed, needless
+from worker.notices.turns import TOLD_BEFORE_RESTORE, changed, needless
+from worker.restored import was_told_of_money
 from worker.settings import Settings
 
 #: Of one kind: how it ends if it is not to go out, else its facts.
@@ -124,15 +124,18 @@ def _changed(
     course = {"course": shown(row.title)}
     if row.kind == NoticeKind.RESTORED:
         return course
-    return {**course, **reason_of(access.reason)._asdict()}
+    return {**course, "reason": access.reason}
 
 
 def _about_money(
     connection: Connection, row: Row[Any], config: Settings
 ) -> Ending | Mapping[str, str]:
     kind, subject = NoticeKind(row.kind), Key(row.provider, row.subject_id)
-    if what_made(connection, kind, row.key, subject, config) is None:
+    due = what_made(connection, kind, row.key, subject, config)
+    if due is None:
         return Ending(NotificationState.SKIPPED, NOT_TRUE)
+    if was_told_of_money(connection, row.id, due.event_id, due.due_at):
+        return TOLD_BEFORE_RESTORE
     return FACTS[kind](connection, row)
 
 
