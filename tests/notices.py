@@ -32,7 +32,7 @@ JUST_NOW = -0.01
 BUYER = customer(at=-0.5)
 _WAITING = text("SELECT id FROM notifications WHERE state = 'pending' ORDER BY id")
 _END = text("""
-UPDATE notifications SET state = :state, reason = :reason,
+UPDATE notifications SET state = :state, reason = :reason, attempts = attempts + 1,
   finished_at = clock_timestamp() WHERE id = :id
 """)
 

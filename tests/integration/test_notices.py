@@ -120,6 +120,19 @@ def test_a_declined_attempt_is_told_of_only_while_it_is_unpaid_in_any_order(
     assert kinds(shop) == ["order_confirmation", "welcome"]
 
 
+def test_a_kind_that_is_switched_on_tells_of_what_is_still_so_and_no_older(
+    core: Engine, configured: Callable[..., Settings]
+) -> None:
+    yesterday = [checkout(hours=24), declined(at=-1), purchase(at=-1)]
+    before = [checkout(hours=4 * 24), declined(at=-4), purchase(at=-4)]
+    lives = [of_another(n, [BUYER, one]) for n, one in enumerate(yesterday + before)]
+    tell(core, *(body for life in lives for body in life))
+    configured(notify_on="checkout_left_open", notify_checkout_hours=1)
+    plan()
+    told = [to for to, kind in rows(core, TOLD_TO) if kind == "checkout_left_open"]
+    assert told == ["sam0@example.com", "sam1@example.com"]
+
+
 def test_an_invoice_that_is_paid_long_after_it_was_issued_is_confirmed(
     shop: Engine,
 ) -> None:

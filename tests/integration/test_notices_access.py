@@ -1,4 +1,4 @@
-"""Who is told of access, when: each change once, to whom it was told before."""
+"""Who is told of access, when: each change once, to who was told before."""
 
 from collections.abc import Callable
 
