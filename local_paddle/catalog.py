@@ -20,6 +20,8 @@ ENVIRONMENT = "local"
 #: Remembered in the store: price id → keys of the courses that it gives.
 COURSES_FACT = "courses"
 AMOUNT_PER_COURSE_MINOR = 4_900
+#: What is sold that gives no course.
+NO_COURSE = "A book"
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,8 @@ def offers_in(file: Path) -> list[Offer]:
     offers = []
     for offer in content.get("offers", []):
         courses = tuple(offer["courses"])
-        name = " + ".join(str(titles.get(key, key)) for key in courses)
-        amount = AMOUNT_PER_COURSE_MINOR * len(courses)
+        name = " + ".join(str(titles.get(key, key)) for key in courses) or NO_COURSE
+        amount = AMOUNT_PER_COURSE_MINOR * max(1, len(courses))
         offers += [
             Offer(price_id, name, courses, amount) for price_id in _local_prices(offer)
         ]

@@ -82,7 +82,10 @@ class Course(Base):
 
 
 class Offer(Base):
-    """What a price gives: one row per course, versioned, never changed in place."""
+    """What a price gives: one row per course, versioned, never changed in place.
+
+    A price that gives nothing on purpose has one row without a course.
+    """
 
     __tablename__ = "offers"
     __table_args__ = (
@@ -92,7 +95,8 @@ class Offer(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     provider: Mapped[str]
     price_id: Mapped[str]
-    course_key: Mapped[str] = mapped_column(ForeignKey("courses.key"))
+    #: Empty: nothing, a book or a donation; what is bought with it waits for nothing.
+    course_key: Mapped[str | None] = mapped_column(ForeignKey("courses.key"))
     version: Mapped[int]
     #: Days of access from the purchase; empty: for good.
     days: Mapped[int | None]

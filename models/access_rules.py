@@ -115,10 +115,10 @@ def offered(
     Args:
         price_id: The price.
         course: What the seller named on it.
-        given: By price id, what the catalog gives today.
+        given: By price id, what the catalog gives today; nothing, if it says so.
         kind: Of the course that the seller named.
     """
-    if given.get(price_id):
+    if price_id in given:
         return given[price_id]
     return [Given(course, None, None, kind)] if course else []
 

@@ -72,15 +72,16 @@ def grants_of(
     return grants
 
 
-def is_waiting(purchase: Purchase, granted: Collection[str]) -> bool:
-    """Tell whether money is in while some line gives nothing, for whatever reason.
+def is_waiting(purchase: Purchase, settled: Collection[str]) -> bool:
+    """Tell whether money is in while some line gives nothing, not on purpose.
 
     Args:
         purchase: The source, whole.
-        granted: Ids of the lines that have given something, even if that is over.
+        settled: Ids of the lines that have given something, even if that is over, or
+            whose price gives nothing on purpose.
     """
     return purchase.status in PAID_STATUSES and any(
-        line.id not in granted
+        line.id not in settled
         and not is_refunded(line, parts_of(line, purchase.adjustments))
         for line in purchase.own_lines
     )

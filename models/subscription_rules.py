@@ -125,19 +125,20 @@ def standing_of(subscription: Subscribed, grace: timedelta) -> Standing:
     return _served(subscription, grace)
 
 
-def is_waiting(subscription: Subscribed, granted: Collection[str]) -> bool:
-    """Tell whether access is due while some item gives nothing, for whatever reason.
+def is_waiting(subscription: Subscribed, settled: Collection[str]) -> bool:
+    """Tell whether access is due while some item gives nothing, not on purpose.
 
     Args:
         subscription: The source, whole.
-        granted: The prices that have given something, even if that is over.
+        settled: The prices that have given something, even if that is over, or give
+            nothing on purpose.
     """
     due = subscription.is_paid or not subscription.is_manual
     return (
         due
         and subscription.status in SERVED
         and any(
-            item.price_id not in granted and item.status != "inactive"
+            item.price_id not in settled and item.status != "inactive"
             for item in subscription.items
         )
     )

@@ -173,7 +173,7 @@ def note_doubles(connection: Connection, unions: Mapping[Place, Union]) -> None:
 
 
 def welcome(connection: Connection, unions: Iterable[Union], rings: Rings) -> None:
-    """Add the learner's mail, once per enrollment.
+    """Add the learner's mail, once per enrollment; it waits again if it never got out.
 
     Unchanged ones too: a purchase may have been another learner's when the mail's turn
     came, so that it was skipped, and have come back before that one's access was written.
@@ -186,8 +186,11 @@ def welcome(connection: Connection, unions: Iterable[Union], rings: Rings) -> No
             "is_on": is_on(NoticeKind.WELCOME, config),
             **ways_of(config),
         }
-        mails = connection.execute(sql.WELCOME, parameters).scalars()
-        rings.add(NOTIFICATIONS.task, list(mails))
+        mails = connection.execute(sql.WELCOME, parameters).all()
+        tried = [mail.id for mail in mails if mail.was_tried]
+        if tried:
+            close_letters(connection, NOTIFICATIONS, tried)
+        rings.add(NOTIFICATIONS.task, [mail.id for mail in mails])
 
 
 def inform(

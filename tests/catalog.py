@@ -31,7 +31,7 @@ def catalog_in(folder: Path, text: str) -> Catalog:
 def apply(engine: Engine, folder: Path, text: str) -> Difference:
     """Put a catalog file into force."""
     with engine.begin() as connection:
-        return apply_catalog(connection, catalog_in(folder, text))
+        return apply_catalog(connection, catalog_in(folder, text), settings())
 
 
 def apply_existing(engine: Engine) -> int:

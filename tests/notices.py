@@ -1,17 +1,26 @@
 """Messages to people: making them, and reading them at their turn without a server."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from sqlalchemy import Engine, text
 
+from models.notices import NoticeKind
 from tasks.activate import activate
 from tasks.record import record
 from tests import subscriptions
 from tests.factories import add_events, rows
 from tests.purchases import Body
-from tests.subscriptions import charge, customer, event, line, stamp
+from tests.subscriptions import (
+    charge,
+    customer,
+    event,
+    item,
+    line,
+    stamp,
+    subscription,
+)
 from worker.lifecycle import Ending
 from worker.notices.reading import Notice, read
 from worker.settings import settings
@@ -23,7 +32,7 @@ JUST_NOW = -0.01
 BUYER = customer(at=-0.5)
 _WAITING = text("SELECT id FROM notifications WHERE state = 'pending' ORDER BY id")
 _END = text("""
-UPDATE notifications SET state = :state, reason = :reason,
+UPDATE notifications SET state = :state, reason = :reason, attempts = attempts + 1,
   finished_at = clock_timestamp() WHERE id = :id
 """)
 
@@ -90,6 +99,47 @@ def refund(status: str = "approved", at: float = JUST_NOW / 2) -> Body:
     return event("adjustment.created", at, data)
 
 
+def trial(ends_in: float = 1, **data: Any) -> Body:
+    """Return a trial that ends in some days."""
+    return subscription(
+        "trialing", at=-1, period=ends_in - 30, items=[item(status="trialing")], **data
+    )
+
+
+def past_due(at: float = JUST_NOW) -> Body:
+    """Return a subscription whose renewal failed, half a day into the period."""
+    return subscription("past_due", at=at, period=-0.5)
+
+
+def checkout(hours: float = 2) -> Body:
+    """Return a checkout that was opened and left."""
+    return purchase("ready", at=-hours / 24)
+
+
+def parked(at: float = JUST_NOW * 2) -> Body:
+    """Return a purchase of what nobody has said the course of."""
+    return unsold(purchase(at=at))
+
+
+def unsold(body: Body) -> Body:
+    """Make a purchase one of a price that gives nothing."""
+    body["data"]["items"][0]["price"] |= {"id": "pri_unknown", "custom_data": None}
+    body["data"]["details"]["line_items"][0]["price_id"] = "pri_unknown"
+    return body
+
+
+#: By kind, the events after which it is due.
+DUE: dict[NoticeKind, Callable[[], list[Body]]] = {
+    NoticeKind.REFUND_CONFIRMED: lambda: [purchase(at=-0.2), refund()],
+    NoticeKind.TRIAL_ENDING: lambda: [trial()],
+    NoticeKind.RENEWAL_FAILED: lambda: [past_due()],
+    NoticeKind.PAYMENT_FAILED: lambda: [declined()],
+    NoticeKind.PAYMENT_RECEIVED: lambda: [parked()],
+    NoticeKind.ORDER_CONFIRMATION: lambda: [purchase()],
+    NoticeKind.CHECKOUT_LEFT_OPEN: lambda: [checkout()],
+}
+
+
 def of_another(number: int, bodies: Iterable[Body]) -> list[Body]:
     """Return the same events in the life of somebody else."""
     told = json.dumps(list(bodies))
@@ -117,3 +167,9 @@ def turns(engine: Engine) -> list[Notice | str]:
 def kinds(engine: Engine) -> list[str]:
     """Return the kinds of the messages that were made, in order."""
     return [kind for (kind,) in rows(engine, TOLD)]
+
+
+def notice(engine: Engine, kind: NoticeKind) -> Notice:
+    """Let every message have its turn, and return the only one of a kind."""
+    [found] = [n for n in turns(engine) if isinstance(n, Notice) and n.kind is kind]
+    return found

@@ -25,7 +25,8 @@ coalesce((SELECT 'user ' || value FROM learner_identities i
 """
 PENDING = text("SELECT id FROM notifications WHERE state = 'pending' ORDER BY id")
 END = text("""
-UPDATE notifications SET state = :state, finished_at = clock_timestamp() WHERE id = :id
+UPDATE notifications SET state = :state, reason = :reason,
+  finished_at = clock_timestamp() WHERE id = :id
 """)
 
 
@@ -91,9 +92,10 @@ def mail(engine: Engine) -> None:
     for row_id in ids:
         with engine.begin() as connection:
             notice = read(connection, row_id, settings())
-            sent = NotificationState.SENT
-            state = notice.state if isinstance(notice, Ending) else sent
-            connection.execute(END, {"id": row_id, "state": str(state)})
+            sent = Ending(NotificationState.SENT)
+            end = notice if isinstance(notice, Ending) else sent
+            values = {"id": row_id, "state": str(end.state), "reason": end.reason}
+            connection.execute(END, values)
 
 
 def owners(engine: Engine) -> dict[str, str]:

@@ -5,10 +5,12 @@ hot path, where an ORM's row-by-row work costs twenty times as much; elsewhere t
 models themselves are used.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any
 
+import sqlalchemy
 from psycopg.types.json import Jsonb
 from sqlalchemy import Connection, Table, TextClause, text
 from sqlalchemy.dialects import postgresql
@@ -95,3 +97,15 @@ def _upsert(
 def _type(table: Table, name: str) -> str:
     kind = table.columns[name].type
     return "text" if isinstance(kind, Enum) else str(kind.compile(dialect=DIALECT))
+
+
+def by_key(
+    connection: Connection, statement: TextClause, keys: Iterable[Key]
+) -> dict[Key, list[sqlalchemy.Row[Any]]]:
+    """Run a statement for some keys, and sort what it finds by its first two columns."""
+    found: dict[Key, list[sqlalchemy.Row[Any]]] = defaultdict(list)
+    wanted = sorted(set(keys))
+    if wanted:
+        for row in connection.execute(statement, keys_of(wanted)):
+            found[Key(row[0], row[1])].append(row)
+    return found

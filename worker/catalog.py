@@ -40,7 +40,8 @@ class CatalogOffer:
 
     provider: str
     price_id: str
-    course_key: str
+    #: None: nothing, on purpose.
+    course_key: str | None
     days: int | None
 
 
@@ -160,7 +161,7 @@ class _Check:
         for number, table in enumerate(tables):
             line = self._header("offers", number)
             self._unknown(table, OFFER_FIELDS, line)
-            days = self._days(table, line)
+            days = self._days(table, line) if table.get("courses") else None
             courses = self._known_courses(table, keys, line)
             for provider, price in self._prices(table, environment, line):
                 if price in seen:
@@ -169,7 +170,8 @@ class _Check:
                     continue
                 seen[price] = line
                 yield from (
-                    CatalogOffer(provider, price, course, days) for course in courses
+                    CatalogOffer(provider, price, course, days)
+                    for course in courses or (None,)
                 )
 
     def _days(self, table: dict[str, Any], line: int) -> int | None:
@@ -185,8 +187,9 @@ class _Check:
         self, table: dict[str, Any], keys: set[str], line: int
     ) -> list[str]:
         courses = table.get("courses")
-        if not courses or not _is_texts(courses):
-            self._problem(line, 'an offer needs courses = ["…"]')
+        if not isinstance(courses, list) or not _is_texts(courses):
+            needs = 'an offer needs courses = ["…"]; one that gives none has []'
+            self._problem(line, needs)
             return []
         for course in courses:
             if course not in keys:

@@ -21,6 +21,7 @@ class Wish:
     """What a price is to give."""
 
     price_id: str
+    #: Empty: nothing, on purpose.
     courses: Sequence[str]
     days: int | None = None
     #: Of a course that is new; else empty.
@@ -95,6 +96,8 @@ def _check(wish: Wish) -> None:
         if not KEY.fullmatch(course):
             told = f"{course!r}: a course's key is lower-case letters, digits and . _ -"
             raise CatalogError(f"{told}.")
+    if wish.days is not None and not wish.courses:
+        raise CatalogError("--days is for courses.")
     if wish.title is not None and not (wish.title and wish.title.isprintable()):
         raise CatalogError("A title is printable text.")
 

@@ -2,8 +2,9 @@
 
 from sqlalchemy import text
 
-from worker.notices.access_changes import OFF
+from worker.notices.access_changes import AS_TOLD, OFF
 from worker.notices.news import ACCESS_WAYS
+from worker.notices.turns import NO_ACCESS, TOLD_BEFORE
 
 CHANGES = text("""
 SELECT id, learner_id, course_key, cause_kind, cause_ref FROM access_changes
@@ -84,9 +85,18 @@ EXISTS (
   WHERE g.learner_id = e.learner_id AND g.course_key = e.course_key AND {_LIVE}
     AND NOT {_HELD_BACK})
 """
-# Who was welcomed to what is another learner's by now is not welcomed again. What came
-# back to a learner may find its mail skipped, because it was away when its turn came.
-# What a backfill brought is held back for good, whoever has it by then and whatever
+# Access that was away, and is there again since a message about it ended.
+_BACK = """
+EXISTS (
+  SELECT FROM enrollment_history back
+  JOIN enrollment_history away
+    ON away.enrollment_id = back.enrollment_id AND away.version = back.version - 1
+  WHERE back.enrollment_id = known.enrollment_id AND back.state = 'active'
+    AND away.state <> 'active' AND back.changed_at > known.finished_at)
+"""
+# Who was welcomed to what is another learner's by now is not welcomed again. Who was
+# not, because access was away when the mail's turn came, is welcomed when it is back;
+# so is, when access comes anew, whom the mail did not reach. What a backfill brought is held back for good, whoever has it by then and whatever
 # its later events do; not what it gives anew by an event that was delivered, or should
 # have been, nor another purchase. Where welcomes are off one is noted all the same, as
 # skipped: switching them on greets nobody who has had access for long; nor does a number
@@ -128,17 +138,16 @@ WHERE e.id = ANY(:ids) AND NOT EXISTS (
       WHERE before.key = 'welcome:' || e.id || way.suffix))
 ORDER BY e.id, way.channel
 ON CONFLICT (key) DO UPDATE SET
-  state = 'pending', reason = NULL, finished_at = NULL, failures = 0, crashes = 0,
+  state = 'pending', reason = NULL, last_error = NULL, finished_at = NULL,
+  failures = 0, crashes = 0,
   pending_since = now(), next_attempt_at = now(), rung_until = excluded.rung_until
-WHERE known.state = 'skipped' AND excluded.state = 'pending' AND EXISTS (
-  SELECT FROM enrollments e WHERE e.id = known.enrollment_id AND CASE
-    WHEN known.reason = 'backfill' THEN {_NEWS}
-    WHEN known.reason = '{OFF}' THEN false
-    ELSE EXISTS (
-      SELECT FROM grants g
-      WHERE g.learner_id = e.learner_id AND g.course_key = e.course_key
-        AND e.learner_id = ANY(g.former_learners)) END)
-RETURNING id
+WHERE excluded.state = 'pending' AND known.state IN ('skipped', 'failed') AND CASE
+  WHEN known.reason = 'backfill' THEN EXISTS (
+    SELECT FROM enrollments e WHERE e.id = known.enrollment_id AND {_NEWS})
+  WHEN known.reason = '{NO_ACCESS.reason}' THEN true
+  WHEN known.reason = '{TOLD_BEFORE.reason}' OR {AS_TOLD.format(row="known")} THEN false
+  ELSE {_BACK} END
+RETURNING id, attempts > 0 AS was_tried
 """)  # noqa: S608
 # A newer version replaces one that was not delivered; a lease that is running stays,
 # and its holder finds the version changed when it finishes.

@@ -22,7 +22,8 @@ from worker.settings import Settings
 SOURCES_A_BATCH = 200
 
 # Lines that have given something, whose price is in the catalog, and whose grants are
-# not just those that the offers in force make. Grants that were replaced say nothing.
+# not just those that the offers in force make. Grants that were replaced say
+# nothing, and a price that gives nothing by now takes nothing away.
 _BEHIND = text("""
 SELECT line.source, line.provider, line.source_id
 FROM (
@@ -39,7 +40,8 @@ FROM (
 ) AS line
 JOIN (
   SELECT provider, price_id, array_agg(id ORDER BY id) AS offers
-  FROM offers WHERE valid_until IS NULL GROUP BY provider, price_id
+  FROM offers WHERE valid_until IS NULL AND course_key IS NOT NULL
+  GROUP BY provider, price_id
 ) AS current USING (provider, price_id)
 WHERE current.offers IS DISTINCT FROM line.offers
 GROUP BY 1, 2, 3 ORDER BY 1, 2, 3

@@ -101,7 +101,7 @@ JOIN adjustment_lines l ON l.provider = a.provider AND l.adjustment_id = a.id
 OFFERS = text(f"""
 SELECT DISTINCT o.provider, o.price_id, o.course_key, o.days, o.id, c.kind
 FROM offers o JOIN {_TOUCHED.format(id="price_id")} USING (provider, price_id)
-JOIN courses c ON c.key = o.course_key
+LEFT JOIN courses c ON c.key = o.course_key
 WHERE o.valid_until IS NULL ORDER BY o.id
 """)  # noqa: S608
 EXISTING = text(f"""

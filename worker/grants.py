@@ -13,14 +13,9 @@ from models.access_rules import Given
 from models.key import Key
 from worker import findings
 from worker import grant_statements as sql
-from worker.bulk import arrays
+from worker.bulk import arrays, by_key
 from worker.settings import Settings
-from worker.sources import (
-    Computed,
-    by_key,
-    compute_purchases,
-    compute_subscriptions,
-)
+from worker.sources import Computed, compute_purchases, compute_subscriptions
 from worker.waiting import mark
 
 #: Causes of an end that no rule of access decides.

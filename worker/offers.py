@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, text
 
 from worker.catalog import Catalog, CatalogCourse, CatalogError, CatalogOffer
+from worker.purposely import compute_anew
+from worker.settings import Settings
 
 _COURSES = text("""
 INSERT INTO courses AS known (key, kind, title)
@@ -28,7 +30,9 @@ SELECT told.provider, told.price_id, told.course_key, told.days,
 FROM unnest(CAST(:providers AS text[]), CAST(:prices AS text[]),
             CAST(:courses AS text[]), CAST(:days AS bigint[]))
   AS told(provider, price_id, course_key, days)
-LEFT JOIN offers known USING (provider, price_id, course_key)
+LEFT JOIN offers known
+  ON known.provider = told.provider AND known.price_id = told.price_id
+  AND known.course_key IS NOT DISTINCT FROM told.course_key
 GROUP BY 1, 2, 3, 4
 """)
 # What the provider itself says a price gives; the price's own word before its
@@ -55,9 +59,22 @@ class Difference:
     #: What is no longer given to who buys from now on, by the offer's id.
     closed: dict[int, CatalogOffer]
 
+    @property
+    def of_nothing(self) -> set[str]:
+        """The prices that begin, or cease, to give nothing on purpose."""
+        changed = (*self.opened, *self.closed.values())
+        return {one.price_id for one in changed if one.course_key is None}
 
-def apply_catalog(connection: Connection, catalog: Catalog) -> Difference:
+
+def apply_catalog(
+    connection: Connection, catalog: Catalog, config: Settings
+) -> Difference:
     """Apply the catalog file: new versions for what changed, nothing for the rest.
+
+    Args:
+        connection: An open transaction.
+        catalog: The file.
+        config: The settings.
 
     Returns:
         What was changed.
@@ -67,6 +84,7 @@ def apply_catalog(connection: Connection, catalog: Catalog) -> Difference:
     _write_courses(connection, difference.courses)
     connection.execute(_CLOSE, {"ids": list(difference.closed)})
     _open(connection, difference.opened)
+    compute_anew(connection, difference.of_nothing, config)
     return difference
 
 
@@ -97,7 +115,8 @@ def contradictions_of(catalog: Catalog, named: Named) -> list[str]:
     """Return a sentence for each price that gives something else by the provider."""
     given: dict[tuple[str, str], list[str]] = {}
     for offer in catalog.offers:
-        given.setdefault((offer.provider, offer.price_id), []).append(offer.course_key)
+        courses = given.setdefault((offer.provider, offer.price_id), [])
+        courses.append(offer.course_key or "nothing")
     return [
         f"{key[1]} gives {', '.join(courses)} by the catalog file and {named[key]} by"
         f" custom_data.course at {key[0]}: change one of them."
@@ -137,4 +156,4 @@ def _open(connection: Connection, offers: Sequence[CatalogOffer]) -> None:
 
 
 def _sorted(offers: Iterable[CatalogOffer]) -> list[CatalogOffer]:
-    return sorted(offers, key=lambda o: (o.provider, o.price_id, o.course_key))
+    return sorted(offers, key=lambda o: (o.provider, o.price_id, o.course_key or ""))

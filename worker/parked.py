@@ -19,8 +19,8 @@ class Advice(NamedTuple):
 
 ADVICE: Mapping[str, Advice] = {
     PRICE: Advice(
-        "Nobody has said which course the price gives. Say it; the catalog file has it"
-        " then:",
+        "Nobody has said which course the price gives. Say it, or --nothing for a book;"
+        " the catalog file has it then:",
         "./paddlewheel catalog map PRICE COURSE",
     ),
     LEARNER: Advice(

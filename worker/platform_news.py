@@ -52,7 +52,9 @@ LEFT JOIN customers c ON c.provider = bought.provider AND c.id = bought.customer
 # What a price gives, as for a grant that is made now.
 _ITEMS = text("""
 SELECT l.price_id, l.quantity, coalesce(
-         (SELECT array_agg(DISTINCT o.course_key ORDER BY o.course_key) FROM offers o
+         (SELECT array_remove(
+            array_agg(DISTINCT o.course_key ORDER BY o.course_key), NULL)
+          FROM offers o
           WHERE o.provider = l.provider AND o.price_id = l.price_id
             AND o.valid_until IS NULL),
          array_remove(ARRAY[l.course], NULL)) AS course_keys

@@ -18,9 +18,9 @@ WITH sold AS (
   JOIN transactions t ON t.provider = l.provider AND t.id = l.transaction_id
   GROUP BY 1, 2
 ), given AS (
-  SELECT provider, price_id, jsonb_agg(
+  SELECT provider, price_id, coalesce(jsonb_agg(
            jsonb_build_object('course', course_key, 'days', days, 'version', version)
-           ORDER BY course_key) AS courses
+           ORDER BY course_key) FILTER (WHERE course_key IS NOT NULL), '[]') AS courses
   FROM offers WHERE valid_until IS NULL GROUP BY 1, 2
 ), subscribed AS (
   SELECT provider, id AS price_id, min(product_id) AS product_id, max(course) AS course
@@ -36,6 +36,7 @@ WITH sold AS (
          p.name, p.description, p.status, p.currency, p.amount_minor,
          p.cycle_interval, p.cycle_frequency,
          coalesce(given.courses, '[]') AS courses,
+         given.courses = '[]' AS on_purpose,
          p.course, coalesce(sold.course, subscribed.course) AS course_when_sold,
          coalesce(sold.bought, 0) AS bought
   FROM known
@@ -46,23 +47,24 @@ WITH sold AS (
 )
 SELECT l.provider, l.price_id, l.name, l.description, l.status, l.product_id,
        o.name AS product, l.currency, l.amount_minor, l.cycle_interval,
-       l.cycle_frequency, l.courses,
+       l.cycle_frequency, l.courses, coalesce(l.on_purpose, false) AS on_purpose,
        coalesce(l.course, o.course, l.course_when_sold) AS named_course, l.bought
 FROM listed l
 LEFT JOIN products o ON o.provider = l.provider AND o.id = l.product_id
-ORDER BY jsonb_array_length(l.courses) > 0
+ORDER BY l.on_purpose IS NOT NULL
            OR coalesce(l.course, o.course, l.course_when_sold) IS NOT NULL,
          l.bought DESC, l.provider, l.price_id
 """)
 
 
 def price_list(connection: Connection) -> Sequence[Row[Any]]:
-    """Return all prices; first those that give nothing, most bought first.
+    """Return all prices; first those of which nobody has said what they give.
 
     ``courses`` is what the catalog gives, each with ``course``, ``days`` and
-    ``version``; ``named_course`` what the provider's ``custom_data.course`` says, which
-    counts where the catalog gives nothing. ``bought`` counts the transactions with money
-    in, renewals too.
+    ``version``; ``on_purpose`` tells that it gives nothing, and says so;
+    ``named_course`` what the provider's ``custom_data.course`` says, which counts where
+    the catalog says nothing. ``bought`` counts the transactions with money in, renewals
+    too.
     """
     connection.execute(_TAKE_TIME)
     return connection.execute(_PRICES).all()

@@ -30,6 +30,9 @@ WHERE s.waits_since IS NOT NULL AND s.status = ANY(:live) AND {gives}
     SELECT FROM offers o WHERE o.provider = l.provider AND o.price_id = l.{price}
       AND o.valid_until IS NULL))
   AND NOT EXISTS (
+    SELECT FROM offers o WHERE o.provider = l.provider AND o.price_id = l.{price}
+      AND o.valid_until IS NULL AND o.course_key IS NULL)
+  AND NOT EXISTS (
     SELECT FROM grants g
     WHERE g.provider = s.provider AND g.source_id = s.id AND g.line_id = l.id)
 ORDER BY s.provider, s.id LIMIT :most

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, TextClause
+from sqlalchemy import Connection, Row
 
 from models import purchase_rules, subscription_rules
 from models.access import GrantSource
@@ -19,7 +19,7 @@ from models.key import Key
 from models.purchase_rules import Purchase
 from models.subscription_rules import Charge, Item, Subscribed
 from worker import grant_statements as sql
-from worker.bulk import keys_of
+from worker.bulk import by_key
 from worker.settings import Settings
 
 Offers = Mapping[str, Mapping[str, Sequence[Given]]]
@@ -40,18 +40,6 @@ class Computed:
     #: Since when some line waits for its price or buyer, and what the mark says.
     waits_since: datetime | None
     marked_since: datetime | None
-
-
-def by_key(
-    connection: Connection, statement: TextClause, keys: Iterable[Key]
-) -> dict[Key, list[Row[Any]]]:
-    """Run a statement for some keys, and sort what it finds by its first two columns."""
-    found: dict[Key, list[Row[Any]]] = defaultdict(list)
-    wanted = sorted(set(keys))
-    if wanted:
-        for row in connection.execute(statement, keys_of(wanted)):
-            found[Key(row[0], row[1])].append(row)
-    return found
 
 
 def compute_purchases(
@@ -75,17 +63,17 @@ def compute_purchases(
     computed = {}
     for key, purchase in purchases.items():
         given, kept = offers[key.provider], made[key]
+        prices = {line.id: line.price_id for line in purchase.lines}
         if take_over:
-            prices = {line.id: line.price_id for line in purchase.lines}
             kept = _taken_over(kept, prices, given)
         facts = purchase_rules.grants_of(purchase, given, kept, config.access_from)
-        waits = purchase_rules.is_waiting(purchase, _granted(rows[key], facts, kept))
+        settled = _settled(rows[key], facts, kept, prices, given)
         computed[key] = _computed(
             GrantSource.PURCHASE,
             rows[key],
             facts,
             purchase_rules.findings_of(purchase, facts),
-            waits=waits,
+            waits=purchase_rules.is_waiting(purchase, settled),
         )
     return computed
 
@@ -113,16 +101,17 @@ def compute_subscriptions(
     computed = {}
     for key, subscription in subscriptions.items():
         given, kept = offers[key.provider], made[key]
+        prices = {item.price_id: item.price_id for item in subscription.items}
         if take_over:
-            kept = _taken_over(kept, {price: price for price in kept}, given)
+            kept = _taken_over(kept, prices, given)
         facts = subscription_rules.grants_of(subscription, given, kept, grace)
-        granted = _granted(rows[key], facts, kept)
+        settled = _settled(rows[key], facts, kept, prices, given)
         computed[key] = _computed(
             GrantSource.SUBSCRIPTION,
             rows[key],
             facts,
             subscription_rules.findings_of(subscription, facts),
-            waits=subscription_rules.is_waiting(subscription, granted),
+            waits=subscription_rules.is_waiting(subscription, settled),
         )
     return computed
 
@@ -162,12 +151,19 @@ def _taken_over(
     }
 
 
-def _granted(
-    row: Row[Any], facts: Sequence[GrantFact], made: Mapping[str, Sequence[Given]]
+def _settled(
+    row: Row[Any],
+    facts: Sequence[GrantFact],
+    made: Mapping[str, Sequence[Given]],
+    prices: Mapping[str, str],
+    given: Mapping[str, Sequence[Given]],
 ) -> set[str]:
-    """Return the ids of the lines that have a grant, or are about to."""
+    """Return the lines that have a grant, or are about to, or give nothing on purpose."""
     about_to = facts if row.learner_id is not None else ()
-    return {fact.line_id for fact in about_to} | set(made)
+    nothing = {
+        ln for ln, price in prices.items() if price in given and not given[price]
+    }
+    return {fact.line_id for fact in about_to} | set(made) | nothing
 
 
 def _only(found: Mapping[Key, Sequence[Row[Any]]]) -> dict[Key, Row[Any]]:
@@ -241,6 +237,8 @@ def _offers(connection: Connection, prices: Collection[Key]) -> Offers:
     given: dict[str, dict[str, list[Given]]] = defaultdict(lambda: defaultdict(list))
     for offers in by_key(connection, sql.OFFERS, prices).values():
         for offer in offers:
+            # Made, and left empty, for a price that gives nothing.
             place = given[offer.provider][offer.price_id]
-            place.append(Given(offer.course_key, offer.days, offer.id, offer.kind))
+            if offer.course_key is not None:
+                place.append(Given(offer.course_key, offer.days, offer.id, offer.kind))
     return given

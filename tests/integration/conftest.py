@@ -8,6 +8,7 @@ import pytest
 from celery import Celery
 from sqlalchemy import Engine
 
+from tests.factories import add_offer
 from tests.fixtures.configuration import DEFAULTS
 from worker import database
 from worker.database import make_engine
@@ -18,6 +19,7 @@ with patch.dict("os.environ", {k.upper(): v for k, v in DEFAULTS.items()}):
     from worker.app import app
     from worker.base_task import BaseTask
     from worker.drain import Apply, Job, drain
+    from worker.notices.kinds import KINDS, Trigger
     from worker.outcome import Tally
     from worker.work_tables import Claimant, WorkTable
 settings.cache_clear()
@@ -39,6 +41,15 @@ def core(
     yield engine
     database.engine().dispose()
     database.forget_engines()
+
+
+@pytest.fixture
+def shop(core: Engine, configured: Callable[..., Settings]) -> Engine:
+    """A shop that sells one course, and tells of everything."""
+    money = [kind for kind, one in KINDS.items() if one.trigger != Trigger.ACCESS]
+    configured(notify_on=",".join(money), notify_checkout_hours=1)
+    add_offer(core, "pri_monthly", "python-basics")
+    return core
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
 """Who is told what: each message once, in any order of events, and while it is true."""
 
-from collections.abc import Callable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
 from itertools import permutations
-from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
@@ -12,87 +12,39 @@ from models.reconciliation import RunKind, RunScope
 from tasks.activate import activate
 from tasks.notices import plan
 from tasks.record import record
-from tests.factories import add_events, add_offer, one, rows
+from tests.factories import add_events, rows
 from tests.notices import (
     BUYER,
+    DUE,
     JUST_NOW,
-    STATES,
+    checkout,
     declined,
     kinds,
+    notice,
     of_another,
+    parked,
+    past_due,
     purchase,
     refund,
     tell,
+    trial,
     turns,
 )
 from tests.purchases import Body
 from tests.reconciling import add_run
-from tests.subscriptions import item, scheduled, stamp, subscription
-from worker.notices.kinds import KINDS
+from tests.subscriptions import TOTAL, stamp
 from worker.notices.links import FETCHED
 from worker.notices.reading import Notice
 from worker.notices.samples import EVERY, SAMPLES
 from worker.settings import Settings
 
-COURSE = "python-basics"
-#: All but those about access, which are on anyway.
-MONEY = tuple(kind for kind, one in KINDS.items() if one.trigger != "access")
-
-
-@pytest.fixture
-def shop(core: Engine, configured: Callable[..., Settings]) -> Engine:
-    """A shop that sells one course, and tells of everything."""
-    configured(notify_on=",".join(MONEY), notify_checkout_hours=1)
-    add_offer(core, "pri_monthly", COURSE)
-    return core
-
-
+TOLD_TO = """
+SELECT l.email, n.kind FROM notifications n JOIN learners l ON l.id = n.learner_id
+"""
 HOLD_BACK = text("""
 INSERT INTO reconciled_events (inbox_id, run_id, reason, mails)
 SELECT unnest(CAST(:ids AS bigint[])), :run, 'backfilled', false
 """)
-
-
-def trial(ends_in: float = 1, **data: Any) -> Body:
-    return subscription(
-        "trialing", at=-1, period=ends_in - 30, items=[item(status="trialing")], **data
-    )
-
-
-def past_due(at: float = JUST_NOW) -> Body:
-    return subscription("past_due", at=at, period=-0.5)
-
-
-def checkout(hours: float = 2) -> Body:
-    return purchase("ready", at=-hours / 24)
-
-
-def parked(at: float = JUST_NOW * 2) -> Body:
-    return unsold(purchase(at=at))
-
-
-def unsold(body: Body) -> Body:
-    for price in (body["data"]["items"][0]["price"],):
-        price |= {"id": "pri_unknown", "custom_data": None}
-    body["data"]["details"]["line_items"][0]["price_id"] = "pri_unknown"
-    return body
-
-
-#: By kind, the events after which it is due.
-DUE: dict[NoticeKind, Callable[[], list[Body]]] = {
-    NoticeKind.REFUND_CONFIRMED: lambda: [purchase(at=-0.2), refund()],
-    NoticeKind.TRIAL_ENDING: lambda: [trial()],
-    NoticeKind.RENEWAL_FAILED: lambda: [past_due()],
-    NoticeKind.PAYMENT_FAILED: lambda: [declined()],
-    NoticeKind.PAYMENT_RECEIVED: lambda: [parked()],
-    NoticeKind.ORDER_CONFIRMATION: lambda: [purchase()],
-    NoticeKind.CHECKOUT_LEFT_OPEN: lambda: [checkout()],
-}
-
-
-def notice(engine: Engine, kind: NoticeKind) -> Notice:
-    [found] = [n for n in turns(engine) if isinstance(n, Notice) and n.kind is kind]
-    return found
 
 
 @pytest.mark.parametrize("kind", DUE)
@@ -160,44 +112,49 @@ def test_old_news_is_told_to_nobody(shop: Engine) -> None:
     assert set(kinds(shop)) == {"welcome"}
 
 
-UNDONE: dict[NoticeKind, Callable[[], Body]] = {
-    NoticeKind.REFUND_CONFIRMED: lambda: refund("reversed", at=JUST_NOW / 4),
-    NoticeKind.TRIAL_ENDING: lambda: trial(scheduled_change=scheduled("cancel", 1)),
-    NoticeKind.RENEWAL_FAILED: lambda: subscription("active", at=0, period=-0.5),
-    NoticeKind.PAYMENT_FAILED: lambda: purchase(at=0),
-    NoticeKind.PAYMENT_RECEIVED: lambda: unsold(purchase("canceled", at=0)),
-    NoticeKind.CHECKOUT_LEFT_OPEN: lambda: purchase(at=0),
-}
-
-
-@pytest.mark.parametrize("kind", [k for k in UNDONE if k != "payment_received"])
-def test_what_is_no_longer_true_at_its_turn_is_skipped(
-    kind: NoticeKind, shop: Engine
-) -> None:
-    tell(shop, BUYER, *DUE[kind]())
-    plan()
-    undone = UNDONE[kind]()
-    if kind is NoticeKind.TRIAL_ENDING:
-        undone["data"]["updated_at"] = undone["occurred_at"] = stamp(0)
-    tell(shop, undone)
-    turns(shop)
-    assert (kind, "skipped", "no longer true") in rows(shop, STATES)
-
-
-def test_who_gets_access_meanwhile_is_not_told_that_it_follows(shop: Engine) -> None:
-    tell(shop, BUYER, parked())
-    plan()
-    tell(shop, purchase(at=0))
-    turns(shop)
-    assert ("payment_received", "skipped", "no longer true") in rows(shop, STATES)
-
-
 def test_a_declined_attempt_is_told_of_only_while_it_is_unpaid_in_any_order(
     shop: Engine,
 ) -> None:
     tell(shop, BUYER, purchase(at=0))
     tell(shop, declined())
     assert kinds(shop) == ["order_confirmation", "welcome"]
+
+
+def test_a_kind_that_is_switched_on_tells_of_what_is_still_so_and_no_older(
+    core: Engine, configured: Callable[..., Settings]
+) -> None:
+    yesterday = [checkout(hours=24), declined(at=-1), purchase(at=-1)]
+    before = [checkout(hours=4 * 24), declined(at=-4), purchase(at=-4)]
+    lives = [of_another(n, [BUYER, one]) for n, one in enumerate(yesterday + before)]
+    tell(core, *(body for life in lives for body in life))
+    configured(notify_on="checkout_left_open", notify_checkout_hours=1)
+    plan()
+    told = [to for to, kind in rows(core, TOLD_TO) if kind == "checkout_left_open"]
+    assert told == ["sam0@example.com", "sam1@example.com"]
+
+
+def test_an_invoice_that_is_paid_long_after_it_was_issued_is_confirmed(
+    shop: Engine,
+) -> None:
+    paid = {
+        "payment_attempt_id": "pay_1",
+        "amount": str(TOTAL),
+        "status": "captured",
+        "error_code": None,
+        "created_at": stamp(JUST_NOW),
+        "captured_at": stamp(JUST_NOW),
+        "method_details": {"type": "wire_transfer", "card": None},
+    }
+    issued = stamp(-20)
+    invoice = purchase(
+        origin="api",
+        collection_mode="manual",
+        created_at=issued,
+        billed_at=issued,
+        payments=[paid],
+    )
+    tell(shop, BUYER, invoice)
+    assert "order_confirmation" in kinds(shop)
 
 
 def test_a_trial_is_told_of_when_its_end_is_near(shop: Engine) -> None:
@@ -212,73 +169,35 @@ def test_a_buyer_whom_nobody_knows_is_told_nothing(shop: Engine) -> None:
     assert kinds(shop) == []
 
 
-def test_access_is_told_of_step_by_step(shop: Engine) -> None:
-    tell(shop, BUYER, subscription(at=-0.5))
-    turns(shop)
-    for status in ("paused", "active", "canceled"):
-        period = None if status != "active" else -0.1
-        tell(shop, subscription(status, at=JUST_NOW, period=period))
-    told = [n if isinstance(n, str) else n.kind for n in turns(shop)]
-    # Undone before its turn came: neither the pause nor the return is told.
-    assert told == ["access has changed again", "access has changed again", "ended"]
-    notices = one(shop, "SELECT count(DISTINCT key) FROM notifications")
-    assert notices == len(kinds(shop)) == 4
-
-
-def test_each_change_of_access_says_why(shop: Engine) -> None:
-    tell(shop, BUYER, purchase(at=-0.1))
-    [_, welcome] = turns(shop)
-    tell(shop, refund())
-    ended = notice(shop, NoticeKind.ENDED)
-    tell(shop, purchase(at=0, id="txn_second"))
-    restored = notice(shop, NoticeKind.RESTORED)
-    assert isinstance(welcome, Notice)
-    for found in (welcome, ended, restored):
-        assert found.facts.keys() == SAMPLES[found.kind].keys() | EVERY.keys()
-    assert ended.facts["why"] == "The purchase was refunded."
-
-
-def test_nobody_hears_of_an_end_who_never_heard_of_access(shop: Engine) -> None:
-    tell(shop, BUYER, purchase(at=-0.1))
-    tell(shop, refund())
-    turns(shop)
-    assert {state for kind, state, _ in rows(shop, STATES) if kind == "welcome"} == {
-        "skipped"
-    }
-    assert ("ended", "skipped", "never told of access") in rows(shop, STATES)
-
-
-def test_an_old_end_of_access_is_told_to_nobody(shop: Engine) -> None:
-    tell(shop, BUYER, purchase(at=-5))
-    turns(shop)
-    tell(shop, refund(at=-4))
-    assert "ended" not in kinds(shop)
-
-
-def test_without_welcomes_the_rest_is_told_and_none_comes_later(
-    shop: Engine, configured: Callable[..., Settings]
-) -> None:
-    configured(notify_off="welcome")
-    tell(shop, BUYER, subscription(at=-0.5))
-    tell(shop, subscription("paused", at=-0.4, period=None))
-    turns(shop)
-    configured()
-    tell(shop, subscription("active", at=-0.3, period=-0.3))
-    assert [n for n in rows(shop, STATES) if n[0] != "restored"] == [
-        ("welcome", "skipped", "off"),
-        ("suspended", "sent", None),
-    ]
-    assert [n.kind for n in turns(shop) if isinstance(n, Notice)] == ["restored"]
+def made_in(order: Sequence[str]) -> Counter[str]:
+    """Return what must be made of a life that is told in an order, step by step."""
+    at = {name: position for position, name in enumerate(order)}
+    made = Counter(["refund_confirmed", "order_confirmation"])
+    if at["purchase"] > max(at["declined"], at["buyer"]):
+        made["payment_failed"] += 1
+    if at["refund"] > max(at["purchase"], at["buyer"]):
+        made.update(["welcome", "ended"])
+    return made
 
 
 def test_any_order_of_a_life_makes_each_message_once(shop: Engine) -> None:
-    bodies = [purchase(at=-0.2), declined(at=-0.3), refund(), BUYER]
-    orders = list(permutations(bodies))
-    for number, order in enumerate(orders):
-        tell(shop, *of_another(number, order[:1]))
-    for position in (1, 2, 3):
-        told = [of_another(n, [order[position]]) for n, order in enumerate(orders)]
+    life = {
+        "purchase": purchase(at=-0.2),
+        "declined": declined(at=-0.3),
+        "refund": refund(),
+        "buyer": BUYER,
+    }
+    orders = list(permutations(life))
+    for position in range(len(life)):
+        told = [of_another(n, [life[o[position]]]) for n, o in enumerate(orders)]
         tell(shop, *(body for [body] in told))
-    found = dict(rows(shop, "SELECT kind, count(*) FROM notifications GROUP BY 1"))
-    assert found["refund_confirmed"] == found["order_confirmation"] == len(orders)
-    assert found["payment_failed"] < len(orders)
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    for email, kind in rows(shop, TOLD_TO):
+        found[email][kind] += 1
+    assert found == {
+        f"sam{number}@example.com": made_in(order)
+        for number, order in enumerate(orders)
+    }
+    # It all happened before anybody's turn came: what is left of it is true.
+    out = Counter(str(n.kind) for n in turns(shop) if isinstance(n, Notice))
+    assert out == dict.fromkeys(["refund_confirmed", "order_confirmation"], len(orders))

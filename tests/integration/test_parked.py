@@ -49,7 +49,7 @@ def apply(engine: Engine, folder: Path, days: str = "") -> None:
     file.write_text(CATALOG.format(price=ONE_OFF_PRICE, days=days))
     catalog = read_catalog(file, settings().paddle_environment)
     with engine.begin() as connection:
-        apply_catalog(connection, catalog)
+        apply_catalog(connection, catalog, settings())
 
 
 def bought(course: str | None = None) -> list[Body]:

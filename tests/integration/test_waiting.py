@@ -8,9 +8,10 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Engine, create_engine, text
 
+from models.access import CourseKind
 from tasks.record import apply, record
 from tasks.release import release
-from tests.factories import add_events, add_offer, one, rows
+from tests.factories import add_events, one, rows
 from tests.parked import assert_marked_is_what_waits
 from tests.purchases import (
     ONE_OFF_PRICE,
@@ -22,8 +23,10 @@ from tests.purchases import (
     transaction,
 )
 from worker.after_commit import Rings
+from worker.catalog import Catalog, CatalogCourse, CatalogOffer
+from worker.offers import apply_catalog
 from worker.servers.postgres import Postgres
-from worker.settings import ROOT
+from worker.settings import ROOT, settings
 
 BUYERS = 40
 
@@ -84,8 +87,11 @@ def test_after_each_batch_the_marks_are_what_waits(core: Engine, seed: int) -> N
             apply(Rings(), connection, ids[:size])
         del ids[:size]
         if chance.random() < 0.2:
-            change_catalog(core, chance)
+            say(core, chance.choice(sorted(CATALOGS)))
+            if chance.random() < 0.5:
+                release()
         assert_marked_is_what_waits(core)
+    say(core, "not a word")
     release()
 
     assert_marked_is_what_waits(core)
@@ -93,16 +99,21 @@ def test_after_each_batch_the_marks_are_what_waits(core: Engine, seed: int) -> N
     assert one(core, "SELECT count(*) FROM grants") > 0
 
 
-def change_catalog(engine: Engine, chance: Random) -> None:
-    """Let the price appear, and what waits be released, or the price go."""
-    if chance.random() < 0.5:
-        with engine.begin() as connection:
-            connection.execute(text("UPDATE offers SET valid_until = now()"))
-        return
-    version = one(engine, "SELECT count(*) + 1 FROM offers")
-    add_offer(engine, ONE_OFF_PRICE, "python", version=version)
-    if chance.random() < 0.5:
-        release()
+#: What the catalog says of the price: a course, nothing on purpose, not a word.
+CATALOGS = {
+    "course": Catalog(
+        (CatalogCourse("python", "Python", CourseKind.COURSE),),
+        (CatalogOffer("paddle", ONE_OFF_PRICE, "python", None),),
+    ),
+    "nothing": Catalog((), (CatalogOffer("paddle", ONE_OFF_PRICE, None, None),)),
+    "not a word": Catalog((), ()),
+}
+
+
+def say(engine: Engine, what: str) -> None:
+    """Let the catalog say something of the price."""
+    with engine.begin() as connection:
+        apply_catalog(connection, CATALOGS[what], settings())
 
 
 def tell(engine: Engine, *bodies: Body) -> None:

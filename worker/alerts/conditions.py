@@ -4,6 +4,7 @@ from worker.alerts.blind import Blind
 from worker.alerts.condition import Condition
 from worker.alerts.cursor_age import CursorAge
 from worker.alerts.dead_letters import DeadLetters
+from worker.alerts.doubtful import Doubtful
 from worker.alerts.grave_findings import GraveFindings
 from worker.alerts.missed_events import MissedEvents
 from worker.alerts.no_deliveries import NoDeliveries
@@ -28,6 +29,7 @@ CONDITIONS: tuple[Condition, ...] = (
     GraveFindings(),
     SlowAccess(),
     Refused(),
+    Doubtful(),
     SignatureRefusals(),
     NoDeliveries(),
     MissedEvents(),

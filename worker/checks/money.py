@@ -41,10 +41,14 @@ FROM (
 ) AS due
 JOIN learner_identities i
   ON i.kind = 'customer' AND i.value = due.provider || ':' || due.customer_id
-WHERE due.course IS NOT NULL OR EXISTS (
+WHERE (due.course IS NOT NULL OR EXISTS (
   SELECT FROM offers o
   WHERE o.provider = due.provider AND o.price_id = due.price_id
-    AND o.valid_until IS NULL AND o.valid_from < now() - :patience)
+    AND o.valid_until IS NULL AND o.valid_from < now() - :patience))
+AND NOT EXISTS (
+  SELECT FROM offers o
+  WHERE o.provider = due.provider AND o.price_id = due.price_id
+    AND o.valid_until IS NULL AND o.course_key IS NULL)
 ORDER BY subject, line_id
 """
 # What is not there, or was never told whole, is no proof of anything: no source.
@@ -165,8 +169,8 @@ CHECKS = (
     ),
     Check(
         FindingKind.UNKNOWN_PRICE_BOUGHT,
-        "Something was bought whose price gives nothing. Say what it gives with `catalog"
-        " map PRICE COURSE`.",
+        "Something was bought whose price is in no catalog. Say what it gives with"
+        " `catalog map PRICE COURSE`, or `PRICE --nothing`.",
         Severity.GRAVE,
         _UNKNOWN_PRICE,
     ),

@@ -56,7 +56,7 @@ def apply_file(
 
 @group.command("list")
 def list_prices(*, as_json: Json = False) -> None:
-    """List every known price. First what was bought and gives nothing."""
+    """List every known price. First what was bought and is in no catalog."""
     with transaction() as connection:
         rows = price_list(connection)
     if as_json:
@@ -84,7 +84,7 @@ def _applied(
     """Apply the file, or see what that would do, and count whom --existing concerns."""
     with engine.connect() as connection, connection.begin() as deed:
         refuse_contradictions(connection, catalog)
-        difference = apply_catalog(connection, catalog)
+        difference = apply_catalog(connection, catalog, settings())
         sources = find_behind(connection).total if existing and dry_run else 0
         if dry_run:
             deed.rollback()
@@ -120,7 +120,12 @@ def _print(difference: Difference, sources: int | None, *, dry_run: bool) -> Non
             "Offers",
             ("", "price", "course", "days"),
             [
-                (what, one.price_id, one.course_key, one.days or "for good")
+                (
+                    what,
+                    one.price_id,
+                    one.course_key or "nothing",
+                    one.days or ("for good" if one.course_key else "–"),
+                )
                 for what, one in opened + closed
             ],
         )
@@ -146,6 +151,8 @@ def _cost(row: Row[Any]) -> str:
 
 
 def _gives(row: Row[Any]) -> str:
+    if row.on_purpose:
+        return "nothing, on purpose"
     if not row.courses:
         return f"{row.named_course}\n(by {row.provider})" if row.named_course else "–"
     return "\n".join(

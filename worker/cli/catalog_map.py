@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from sqlalchemy import Connection, text
 
+from worker.catalog import CatalogError
 from worker.catalog_file import Wish, add_to_file
 from worker.cli.database import transaction
 from worker.cli.output import console
@@ -25,8 +26,13 @@ SELECT EXISTS (SELECT FROM prices WHERE id = :price)
 
 def map_price(
     price: Annotated[str, typer.Argument(help="The price's id.")],
-    courses: Annotated[list[str], typer.Argument(help="Keys of what it gives.")],
+    courses: Annotated[
+        list[str] | None, typer.Argument(help="Keys of what it gives.")
+    ] = None,
     *,
+    nothing: Annotated[
+        bool, typer.Option("--nothing", help="A book, a donation: it gives no course.")
+    ] = False,
     days: Annotated[
         int | None, typer.Option(help="Days of access; without it for good.")
     ] = None,
@@ -35,19 +41,22 @@ def map_price(
     ] = None,
 ) -> None:
     """Say what a price gives: add it to the catalog file, and apply the file."""
+    given = list(dict.fromkeys(courses or ()))
+    if bool(given) == nothing:
+        raise CatalogError("Name what the price gives, or say --nothing.")
     config = settings()
-    wish = Wish(price, courses, days, title)
+    wish = Wish(price, given, days, title)
     with transaction() as connection:
-        said = _told_of(connection, price)
+        said = _told_of(connection, price, gives=bool(given))
         catalog = add_to_file(
             config.catalog_file,
             config.paddle_environment,
             wish,
             partial(refuse_contradictions, connection),
         )
-        apply_catalog(connection, catalog)
+        apply_catalog(connection, catalog, config)
     console().print(
-        f"{price} gives {', '.join(dict.fromkeys(courses))}:"
+        f"{price} gives {', '.join(given) or 'nothing, on purpose'}:"
         f" in {config.catalog_file.name}, and in force.",
         soft_wrap=True,
     )
@@ -55,13 +64,14 @@ def map_price(
         console().print(sentence, soft_wrap=True)
 
 
-def _told_of(connection: Connection, price: str) -> list[str]:
+def _told_of(connection: Connection, price: str, *, gives: bool) -> list[str]:
     """Say what a person should know of a price before it is mapped."""
     parked = connection.execute(_PARKED, {"price": price}).one()
     if parked.lines:
         lines, buyers = counted(parked.lines, "paid line"), parked.buyers
         waited = f"{lines} of {counted(buyers, 'buyer')} waited for it"
-        return [f"{waited}: access follows within about 30 s."]
+        then = "access follows within about 30 s" if gives else "it waits no longer"
+        return [f"{waited}: {then}."]
     if not connection.execute(_KNOWN, {"price": price}).scalar_one():
         said = "No event and no `./paddlewheel catalog sync` has told of it yet."
         return [said]

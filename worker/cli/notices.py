@@ -64,18 +64,22 @@ def list_notices(
     as_json: Json = False,
 ) -> None:
     """List messages, newest first."""
-    wanted = {"state": state, "kind": kind, "channel": channel, "most": MOST_LISTED}
+    wanted = {"state": state, "kind": kind, "channel": channel, "most": MOST_LISTED + 1}
     with transaction() as connection:
         whose = None if learner is None else _learner(connection, learner)
-        rows = connection.execute(_LIST, {**wanted, "learner": whose}).all()
+        found = connection.execute(_LIST, {**wanted, "learner": whose}).all()
+    rows, is_cut = found[:MOST_LISTED], len(found) > MOST_LISTED
     if as_json:
-        print_json([dict(row._mapping) for row in rows])  # noqa: SLF001 (public API)
+        listed = [dict(row._mapping) for row in rows]  # noqa: SLF001 (public API)
+        print_json({"messages": listed, "is_cut": is_cut})
         return
     print_table(
         "Messages" if rows else "No messages",
         ("message", "state", "what, to whom", "since", "said"),
         [_listed(row) for row in rows],
     )
+    if is_cut:
+        console().print(f"  Only the newest {MOST_LISTED} are listed; there are more.")
     if rows:
         console().print(f"  ./paddlewheel notifications show {rows[0].id}")
 

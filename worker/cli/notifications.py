@@ -8,7 +8,7 @@ import typer
 from models.notices import NoticeKind
 from worker.cli.notices import list_notices, show_notice
 from worker.cli.output import console
-from worker.cli.resend import resend_notices
+from worker.cli.resend import confirm_notices, resend_notices
 from worker.cli.suppressions import group as suppressions
 from worker.errors import PaddlewheelError
 from worker.notices.preview import write_preview
@@ -19,6 +19,7 @@ group = typer.Typer(help="What people are told.", no_args_is_help=True)
 group.command("list")(list_notices)
 group.command("show")(show_notice)
 group.command("resend")(resend_notices)
+group.command("confirm")(confirm_notices)
 group.add_typer(suppressions, name="suppressions")
 
 

@@ -39,7 +39,7 @@ def release() -> None:
         with engine.begin() as connection:
             make_partitions(connection)
         with engine.begin() as connection:
-            applied = apply_catalog(connection, catalog)
+            applied = apply_catalog(connection, catalog, config)
             # Told, but no reason not to start: what the file says counts.
             doubts = contradictions_of(catalog, named_courses(connection, catalog))
         taken = _take_up(engine)

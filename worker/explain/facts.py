@@ -105,7 +105,7 @@ class Waiting:
     source: Source
     #: By the view ``parked``: what it waits for, and the prices.
     parked: Sequence[tuple[str, str]] = ()
-    #: It has lines that would give access by themselves.
+    #: It has lines, or items, that would give access by themselves.
     has_own_lines: bool = True
     #: All that was paid for those went back.
     is_refunded: bool = False

@@ -209,7 +209,7 @@ def read_waiting(
 def _waiting(
     source: Source, parked: list[tuple[str, str]], scope: Scope, key: Key
 ) -> Waiting:
-    row = scope.transactions.get(key)
+    row = scope.transactions.get(key) or scope.subscriptions.get(key)
     if row is None:
         return Waiting(source, parked)
     return Waiting(source, parked, bool(row.has_own_lines), bool(row.is_refunded))

@@ -67,6 +67,11 @@ OF_SUBSCRIPTIONS = text(f"""
 SELECT provider, id FROM transactions {_ASKED.format(id="subscription_id")}
 ORDER BY opened_at DESC NULLS LAST LIMIT :most
 """)  # noqa: S608 (constants)
+# Prices that give nothing on purpose give no access either.
+_GIVES = """NOT EXISTS (
+  SELECT FROM offers o
+  WHERE o.provider = line.provider AND o.price_id = {price}
+    AND o.valid_until IS NULL AND o.course_key IS NULL)"""
 TRANSACTIONS = text(f"""
 SELECT t.provider, t.id, t.status, t.customer_id, t.subscription_id, t.clock_event,
        t.opened_at,
@@ -82,11 +87,12 @@ CROSS JOIN LATERAL (
   SELECT count(*) AS lines, count(*) FILTER (WHERE coalesce((
     SELECT sum(al.total_minor) FROM adjustments a
     JOIN adjustment_lines al ON al.provider = a.provider AND al.adjustment_id = a.id
-    WHERE a.provider = t.provider AND a.transaction_id = t.id AND al.line_id = l.id
-      AND a.action = 'refund' AND a.status = 'approved'), -1) < l.total_minor) AS open
-  FROM transaction_lines l
-  WHERE l.provider = t.provider AND l.transaction_id = t.id
-    AND NOT l.recurring AND NOT l.prorated
+    WHERE a.provider = t.provider AND a.transaction_id = t.id AND al.line_id = line.id
+      AND a.action = 'refund' AND a.status = 'approved'), -1) < line.total_minor) AS open
+  FROM transaction_lines line
+  WHERE line.provider = t.provider AND line.transaction_id = t.id
+    AND NOT line.recurring AND NOT line.prorated
+    AND {_GIVES.format(price="line.price_id")}
 ) AS own
 LEFT JOIN LATERAL (
   SELECT failure, error_code, attempted_at FROM payments p
@@ -100,7 +106,11 @@ SELECT s.provider, s.id, s.status, s.customer_id, s.clock_event, s.period_ends_a
        s.next_billed_at, s.scheduled_at, s.scheduled_resume_at, s.paused_at,
        s.canceled_at, s.first_transaction_id,
        coalesce(s.started_at, s.first_billed_at, s.opened_at, s.clock_updated_at)
-         AS started_at
+         AS started_at, EXISTS (
+           SELECT FROM subscription_items line
+           WHERE line.provider = s.provider AND line.subscription_id = s.id
+             AND {_GIVES.format(price="line.id")}) AS has_own_lines,
+       false AS is_refunded
 FROM subscriptions s {_ASKED.format(id="id")}
 """)  # noqa: S608
 ADJUSTMENTS = text(f"""

@@ -15,7 +15,7 @@ def verdicts_of(waiting: Waiting, setup: Setup) -> list[Verdict]:
     if waiting.parked:
         return [_parked(waiting.source, *one) for one in waiting.parked]
     if waiting.source.kind is GrantSource.SUBSCRIPTION:
-        sentence = _subscription(waiting.source)
+        sentence = _subscription(waiting.source, gives=waiting.has_own_lines)
     else:
         sentence = _purchase(waiting, setup)
     step = RELEASE if "is about to be given" in sentence else None
@@ -87,11 +87,13 @@ def _not_paid(source: Source) -> str:
     return f"No access: nothing was paid with {source.id}, it is {source.status!r}.{failed}"
 
 
-def _subscription(source: Source) -> str:
+def _subscription(source: Source, *, gives: bool) -> str:
     if source.is_stub:
         return _stub(source)
     if source.status in SERVED and source.is_manual:
         return f"No access yet: {source.id} is paid by invoice, and none has been paid."
+    if source.status in SERVED and not gives:
+        return f"{source.id} has no item that gives access."
     if source.status in SERVED:
         return (
             f"No access yet: subscribed since {day(source.started_at)} with"

@@ -31,6 +31,10 @@ KIND_OF = {
 MERGE = "merge"
 #: Why a welcome was never sent that nobody waits for: the shop sends its own.
 OFF = "off"
+#: Why a message is not sent again that had gone out.
+BEFORE_A_RESTORE = "told before the database was restored"
+#: Of a message ``{row}`` that was not sent by us: it counts as told all the same.
+AS_TOLD = f"{{row}}.reason IN ('{OFF}', '{BEFORE_A_RESTORE}')"
 # The enrollment, and those of the accounts from which its grants have come.
 PERSONS = """
 SELECT e.id, e.learner_id
@@ -54,7 +58,8 @@ WHERE EXISTS (
   JOIN notifications n ON n.learner_id = own.learner_id AND n.enrollment_id = own.id
   WHERE n.kind IN ('welcome', 'restored', 'suspended', 'ended')
     AND n.channel = way.channel
-    AND (n.state IN ('pending', 'sending', 'sent', 'doubtful') OR n.reason = '{OFF}'))
+    AND (n.state IN ('pending', 'sending', 'sent', 'doubtful')
+      OR {AS_TOLD.format(row="n")}))
   AND NOT {NO_NEWS.format(provider="ANY(:providers)", event="told.event_id")}
 ORDER BY e.id, way.channel
 ON CONFLICT (key) DO NOTHING

@@ -1,9 +1,12 @@
 """Which message about money is due, by the ledger: one query a kind.
 
 The same query makes the messages and tells at their turn whether they are still true.
+What is news decides only the making: a message that was made, or that a person sends
+again, may have waited longer than news is news.
 """
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from models.notices import NoticeKind
 from worker.grant_statements import LEARNER, LEARNER_JOINS
@@ -23,6 +26,19 @@ _OF_SUBSCRIPTION = LEARNER_JOINS.format(
 )
 _NEWS = f"NOT {NO_NEWS.format(provider='s.provider', event='s.clock_event')}"
 _TOLD = f"NOT {HELD_BACK.format(provider='s.provider', event='s.clock_event')}"
+_DECLINED = """
+EXISTS (
+  SELECT FROM payments p
+  WHERE p.provider = s.provider AND p.transaction_id = s.id AND p.status = 'error'
+    AND {recently})
+"""
+_ATTEMPTED_AT = "coalesce(p.attempted_at, p.clock_updated_at)"
+# An invoice may be paid long after it was issued.
+_PAID_AT = """
+coalesce((SELECT min(p.captured_at) FROM payments p
+          WHERE p.provider = s.provider AND p.transaction_id = s.id),
+         s.billed_at, s.opened_at)
+"""
 # What the lines of a transaction give, as far as anybody has said.
 _COURSES = """
 SELECT coalesce(o.course_key, l.course) FROM transaction_lines l
@@ -32,69 +48,97 @@ WHERE l.provider = s.provider AND l.transaction_id = s.id
 """
 
 
-def _due(kind: NoticeKind, rest: str, joins: str, key: str = "s.id") -> str:
-    return f"""
+class Due(NamedTuple):
+    """When a message is due: by a query, in which ``{only}`` is who is asked about.
+
+    It gives ``key``, ``provider``, ``subject_id`` and ``learner_id``; what made it so,
+    ``event_id``; and where that is the clock, ``due_at``.
+    """
+
+    #: What must be true, whenever it is asked.
+    query: str
+    #: What must be true besides for a message to be made; goes on from the query.
+    news: str
+
+    def statement(self, only: str, *, is_made: bool = False) -> str:
+        """Return the query.
+
+        Args:
+            only: The subjects that are asked about.
+            is_made: There is a message; is it still true?
+        """
+        query = self.query.format(only=only)
+        return query if is_made else f"{query} AND {self.news}"
+
+
+def _due(
+    kind: NoticeKind,
+    rest: str,
+    news: str,
+    key: str = "s.id",
+    at: str = "CAST(NULL AS timestamptz)",
+) -> Due:
+    query = f"""
 SELECT '{kind}:' || s.provider || ':' || {key} AS key, s.provider, s.id AS subject_id,
-       {LEARNER}
-{rest.replace("{joins}", joins)} AND {{only}}
+       s.clock_event AS event_id, {at} AS due_at, {LEARNER}
+{rest} AND {{only}}
 """
+    return Due(query, news)
 
 
-#: Each gives ``key``, ``provider``, ``subject_id`` and ``learner_id``; ``{only}`` stands
-#: for the subjects that are asked about.
-DUE: Mapping[NoticeKind, str] = {
+DUE: Mapping[NoticeKind, Due] = {
     NoticeKind.REFUND_CONFIRMED: _due(
         NoticeKind.REFUND_CONFIRMED,
         f"""
 FROM adjustments s
 JOIN transactions bought ON bought.provider = s.provider
   AND bought.id = s.transaction_id
-{{joins}}
-WHERE s.action = 'refund' AND s.status = 'approved' AND {_NEWS}
+{LEARNER_JOINS.format(user="bought.user_id")}
+WHERE s.action = 'refund' AND s.status = 'approved'
 """,
-        LEARNER_JOINS.format(user="bought.user_id"),
+        _NEWS,
     ),
+    # Without a day of grace access rests at once, and that is told.
     NoticeKind.RENEWAL_FAILED: _due(
         NoticeKind.RENEWAL_FAILED,
         f"""
-FROM subscriptions s {{joins}}
-WHERE s.status = 'past_due' AND {_RECENTLY.format(moment="s.period_starts_at")}
-  AND {_NEWS}
+FROM subscriptions s {_OF_SUBSCRIPTION}
+WHERE s.status = 'past_due' AND EXISTS (
+  SELECT FROM grants g
+  WHERE g.provider = s.provider AND g.source_id = s.id AND g.state = 'active'
+    AND g.ends_at > now())
 """,
-        _OF_SUBSCRIPTION,
+        f"{_RECENTLY.format(moment='s.period_starts_at')} AND {_NEWS}",
         f"s.id || ':' || {_IN_UTC.format(moment='s.period_starts_at')}",
     ),
     NoticeKind.PAYMENT_FAILED: _due(
         NoticeKind.PAYMENT_FAILED,
         f"""
-FROM transactions s {{joins}}
-WHERE {_FIRST} AND s.status NOT IN ('paid', 'completed', 'canceled') AND {_NEWS}
-  AND EXISTS (
-    SELECT FROM payments p
-    WHERE p.provider = s.provider AND p.transaction_id = s.id AND p.status = 'error'
-      AND {_RECENTLY.format(moment="coalesce(p.attempted_at, p.clock_updated_at)")})
+FROM transactions s {_OF_TRANSACTION}
+WHERE {_FIRST} AND s.status NOT IN ('paid', 'completed', 'canceled')
+  AND {_DECLINED.format(recently="true")}
 """,
-        _OF_TRANSACTION,
+        f"{_DECLINED.format(recently=_RECENTLY.format(moment=_ATTEMPTED_AT))}"
+        f" AND {_NEWS}",
     ),
     NoticeKind.ORDER_CONFIRMATION: _due(
         NoticeKind.ORDER_CONFIRMATION,
         f"""
-FROM transactions s {{joins}}
-WHERE {_FIRST} AND s.status = 'completed' AND {_NEWS}
-  AND {_RECENTLY.format(moment="coalesce(s.billed_at, s.opened_at)")}
+FROM transactions s {_OF_TRANSACTION}
+WHERE {_FIRST} AND s.status = 'completed'
 """,
-        _OF_TRANSACTION,
+        f"{_RECENTLY.format(moment=_PAID_AT)} AND {_NEWS}",
     ),
     NoticeKind.TRIAL_ENDING: _due(
         NoticeKind.TRIAL_ENDING,
         f"""
-FROM subscriptions s {{joins}}
-WHERE s.status = 'trialing' AND s.scheduled_action IS NULL AND {_TOLD}
-  AND s.next_billed_at > now()
+FROM subscriptions s {_OF_SUBSCRIPTION}
+WHERE s.status = 'trialing' AND s.scheduled_action IS NULL AND s.next_billed_at > now()
   AND s.next_billed_at <= now() + CAST(:trial AS interval)
 """,
-        _OF_SUBSCRIPTION,
+        _TOLD,
         f"s.id || ':' || {_IN_UTC.format(moment='s.next_billed_at')}",
+        "greatest(s.next_billed_at - CAST(:trial AS interval), s.clock_updated_at)",
     ),
     # Of a subscription it is the purchase that it began with.
     NoticeKind.PAYMENT_RECEIVED: _due(
@@ -106,23 +150,21 @@ FROM (
     AND (p.source = 'purchase' AND t.id = p.source_id
       OR p.source = 'subscription' AND t.subscription_id = p.source_id)
   WHERE p.since <= now() - CAST(:parked AS interval)
-    AND p.since > now() - interval '{NEWS_DAYS} days'
   GROUP BY p.provider, t.id
 ) AS waiting
 JOIN transactions s USING (provider, id)
-{{joins}}
+{_OF_TRANSACTION}
 WHERE {_FIRST} AND s.status IN ('paid', 'completed') AND s.grand_total_minor > 0
-  AND {_TOLD}
 """,  # noqa: S608 (constants)
-        _OF_TRANSACTION,
+        f"{_RECENTLY.format(moment='waiting.since')} AND {_TOLD}",
+        at="waiting.since + CAST(:parked AS interval)",
     ),
     NoticeKind.CHECKOUT_LEFT_OPEN: _due(
         NoticeKind.CHECKOUT_LEFT_OPEN,
         f"""
-FROM transactions s {{joins}}
-WHERE {_FIRST} AND s.status IN ('draft', 'ready') AND {_TOLD}
+FROM transactions s {_OF_TRANSACTION}
+WHERE {_FIRST} AND s.status IN ('draft', 'ready')
   AND s.opened_at <= now() - CAST(:checkout AS interval)
-  AND s.opened_at > now() - interval '{NEWS_DAYS} days'
   AND NOT EXISTS (
     SELECT FROM payments p
     WHERE p.provider = s.provider AND p.transaction_id = s.id
@@ -137,6 +179,7 @@ WHERE {_FIRST} AND s.status IN ('draft', 'ready') AND {_TOLD}
       AND t.opened_at >= s.opened_at AND t.id <> s.id
       AND t.status <> 'canceled')
 """,  # noqa: S608
-        _OF_TRANSACTION,
+        f"{_RECENTLY.format(moment='s.opened_at')} AND {_TOLD}",
+        at="greatest(s.opened_at + CAST(:checkout AS interval), s.clock_updated_at)",
     ),
 }

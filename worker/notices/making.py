@@ -6,7 +6,7 @@ from enum import StrEnum
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, TextClause, text
+from sqlalchemy import Connection, Row, TextClause, text
 
 from models.key import Key
 from models.notices import NoticeKind
@@ -69,14 +69,17 @@ def _make(
     return list(connection.execute(statement, known).scalars())
 
 
-def is_due(
+def what_made(
     connection: Connection, kind: NoticeKind, key: str, subject: Key, config: Settings
-) -> bool:
-    """Tell whether a message that was made is still true."""
+) -> Row[Any] | None:
+    """Return what made a message due; None: it is no longer true.
+
+    Returns:
+        ``event_id``, and ``due_at`` if it is the clock.
+    """
     values = {"key": key, **keys_of([subject]), **times_of(config)}
     statement = _still(kind)
-    found = connection.execute(statement, _only_named(statement, values))
-    return found.first() is not None
+    return connection.execute(statement, _only_named(statement, values)).first()
 
 
 def times_of(config: Settings) -> dict[str, timedelta]:
@@ -90,7 +93,7 @@ def times_of(config: Settings) -> dict[str, timedelta]:
 
 @cache
 def _making(kind: NoticeKind, named: Named | None) -> TextClause:
-    due = DUE[kind].format(only=_only(named))
+    due = DUE[kind].statement(_only(named))
     return text(f"""
 INSERT INTO notifications (key, kind, channel, learner_id, provider, subject_id)
 SELECT due.key || way.suffix, :kind, way.channel, due.learner_id, due.provider,
@@ -106,10 +109,10 @@ RETURNING id
 
 @cache
 def _still(kind: NoticeKind) -> TextClause:
-    due = DUE[kind].format(only=_only(Named.SUBJECTS))
+    due = DUE[kind].statement(_only(Named.SUBJECTS), is_made=True)
     # That of another channel than mail goes on behind it.
     return text(f"""
-SELECT 1 FROM ({due}) AS due WHERE :key = due.key OR starts_with(:key, due.key || ':')
+SELECT due.event_id, due.due_at FROM ({due}) AS due WHERE :key = due.key OR starts_with(:key, due.key || ':')
 """)  # noqa: S608
 
 

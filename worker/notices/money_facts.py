@@ -1,18 +1,15 @@
 """The facts of the messages about money, as texts for people."""
 
 from collections.abc import Callable, Mapping
-from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
-from models.access_rules import end_of
 from models.notices import NoticeKind
 from worker.channels.letter import shown
 from worker.money import money
 from worker.notices.days import day_of
 from worker.notices.reasons import decline_of
-from worker.settings import Settings
 
 Facts = Mapping[str, str]
 
@@ -73,7 +70,7 @@ WHERE provider = :provider AND id = :id
 """)
 # What is asked for now; else what its prices come to.
 _SUBSCRIPTION = text("""
-SELECT s.currency, s.next_billed_at, s.period_starts_at,
+SELECT s.currency, s.next_billed_at,
        coalesce((
          SELECT t.grand_total_minor FROM transactions t
          WHERE t.provider = s.provider AND t.subscription_id = s.id
@@ -97,7 +94,7 @@ def _amount(found: Row[Any]) -> Facts:
     return {"amount": money(found.minor, found.currency)}
 
 
-def _refund(connection: Connection, row: Row[Any], _config: Settings) -> Facts:
+def _refund(connection: Connection, row: Row[Any]) -> Facts:
     found = connection.execute(_REFUND, _place(row)).one()
     titles = connection.execute(_TITLES_OF_REFUND, _place(row)).scalar_one()
     return {**_amount(found), "course": shown(titles)}
@@ -109,22 +106,22 @@ def _transaction(connection: Connection, row: Row[Any]) -> tuple[Row[Any], Facts
     return found, {**_amount(found), "course": shown(titles)}
 
 
-def _payment_failed(connection: Connection, row: Row[Any], _config: Settings) -> Facts:
+def _payment_failed(connection: Connection, row: Row[Any]) -> Facts:
     found, facts = _transaction(connection, row)
     return {**facts, "why": decline_of(found.error_code)}
 
 
-def _payment_received(connection: Connection, row: Row[Any], _: Settings) -> Facts:
+def _payment_received(connection: Connection, row: Row[Any]) -> Facts:
     found, _facts = _transaction(connection, row)
     return _amount(found)
 
 
-def _order(connection: Connection, row: Row[Any], _config: Settings) -> Facts:
+def _order(connection: Connection, row: Row[Any]) -> Facts:
     found, facts = _transaction(connection, row)
     return {**facts, "invoice_number": found.invoice_number or ""}
 
 
-def _checkout(connection: Connection, row: Row[Any], _config: Settings) -> Facts:
+def _checkout(connection: Connection, row: Row[Any]) -> Facts:
     return _transaction(connection, row)[1]
 
 
@@ -134,20 +131,18 @@ def _subscription(connection: Connection, row: Row[Any]) -> tuple[Row[Any], Fact
     return found, {**_amount(found), "course": shown(titles)}
 
 
-def _trial(connection: Connection, row: Row[Any], _config: Settings) -> Facts:
+def _trial(connection: Connection, row: Row[Any]) -> Facts:
     found, facts = _subscription(connection, row)
     return {**facts, "ends_on": day_of(found.next_billed_at)}
 
 
-def _renewal(connection: Connection, row: Row[Any], config: Settings) -> Facts:
+def _renewal(connection: Connection, row: Row[Any]) -> Facts:
     found, facts = _subscription(connection, row)
-    grace = timedelta(days=config.access_grace_days)
-    until = found.access_until or end_of(found.period_starts_at, grace)
-    return {**facts, "access_until": day_of(until)}
+    return {**facts, "access_until": day_of(found.access_until)}
 
 
 #: By kind, its facts but those that only the provider can tell (``links``).
-FACTS: Mapping[NoticeKind, Callable[[Connection, Row[Any], Settings], Facts]] = {
+FACTS: Mapping[NoticeKind, Callable[[Connection, Row[Any]], Facts]] = {
     NoticeKind.REFUND_CONFIRMED: _refund,
     NoticeKind.TRIAL_ENDING: _trial,
     NoticeKind.RENEWAL_FAILED: _renewal,

@@ -16,11 +16,11 @@ from worker.channels.letter import message_id_of, shown
 from worker.errors import PermanentError
 from worker.lifecycle import Ending
 from worker.notices.addresses import address_of
-from worker.notices.making import is_due
+from worker.notices.making import what_made
 from worker.notices.money_facts import FACTS
-from worker.notices.reasons import reason_of
 from worker.notices.suppressing import suppressed
-from worker.notices.turns import changed, needless
+from worker.notices.turns import TOLD_BEFORE_RESTORE, changed, needless
+from worker.restored import was_told_of_money
 from worker.settings import Settings
 
 #: Of one kind: how it ends if it is not to go out, else its facts.
@@ -118,16 +118,19 @@ def _changed(
     course = {"course": shown(row.title)}
     if row.kind == NoticeKind.RESTORED:
         return course
-    return {**course, **reason_of(access.reason)._asdict()}
+    return {**course, "reason": access.reason}
 
 
 def _about_money(
     connection: Connection, row: Row[Any], config: Settings
 ) -> Ending | Mapping[str, str]:
     kind, subject = NoticeKind(row.kind), Key(row.provider, row.subject_id)
-    if not is_due(connection, kind, row.key, subject, config):
+    due = what_made(connection, kind, row.key, subject, config)
+    if due is None:
         return Ending(NotificationState.SKIPPED, NOT_TRUE)
-    return FACTS[kind](connection, row, config)
+    if was_told_of_money(connection, row.id, due.event_id, due.due_at):
+        return TOLD_BEFORE_RESTORE
+    return FACTS[kind](connection, row)
 
 
 READERS: Mapping[NoticeKind, Reader] = {

@@ -9,8 +9,8 @@ from models.notices import NoticeKind
 from models.outgoing import NotificationState
 from worker.errors import TransientError
 from worker.lifecycle import Ending
-from worker.notices.access_changes import KIND_OF, OFF, PERSONS
-from worker.restored import was_told_before
+from worker.notices.access_changes import AS_TOLD, BEFORE_A_RESTORE, KIND_OF, PERSONS
+from worker.restored import was_told_of_change, was_welcomed_before
 
 # Access may have moved to another learner, who is told there; and who was told as
 # another learner is not told again.
@@ -60,7 +60,8 @@ LEFT JOIN LATERAL (
       ON other.learner_id = own.learner_id AND other.enrollment_id = own.id
     WHERE other.kind IN ('welcome', 'restored', 'suspended', 'ended')
       AND other.channel = n.channel AND other.id <> n.id
-      AND (other.state IN ('sending', 'sent', 'doubtful') OR other.reason = '{OFF}'
+      AND (other.state IN ('sending', 'sent', 'doubtful')
+        OR {AS_TOLD.format(row="other")}
         OR other.state = 'pending' AND other.id < n.id
           AND other.leased_until > clock_timestamp())) AS told
   ORDER BY told.finished_at DESC NULLS LAST, told.id DESC LIMIT 1
@@ -70,9 +71,7 @@ WHERE n.id = :id
 NO_ACCESS = Ending(NotificationState.SKIPPED, "no access any more")
 TOLD_BEFORE = Ending(NotificationState.SKIPPED, "told under another account")
 MOVED = Ending(NotificationState.SKIPPED, "access is under another account")
-BEFORE_A_RESTORE = Ending(
-    NotificationState.SKIPPED, "told before the database was restored"
-)
+TOLD_BEFORE_RESTORE = Ending(NotificationState.SKIPPED, BEFORE_A_RESTORE)
 CHANGED_BACK = Ending(NotificationState.SKIPPED, "access has changed again")
 NEVER_TOLD = Ending(NotificationState.SKIPPED, "never told of access")
 KNOWN = Ending(NotificationState.SKIPPED, "told already")
@@ -93,14 +92,15 @@ def needless(connection: Connection, row_id: int) -> Ending | None:
         return TOLD_BEFORE
     if NotificationState.SENDING in turn.told_before:
         raise TransientError("the learner's other account is being told")
-    return BEFORE_A_RESTORE if was_told_before(connection, row_id) else None
+    return TOLD_BEFORE_RESTORE if was_welcomed_before(connection, row_id) else None
 
 
 def changed(connection: Connection, row_id: int, kind: NoticeKind) -> Row[Any] | Ending:
     """Return the access that a message of a change is about, or why it need not go.
 
     Raises:
-        TransientError: Another message about the same access is going out.
+        TransientError: Another message about the same access is going out, or it is not
+            yet known whether this one went out before a restore.
     """
     turn = connection.execute(_CHANGE, {"id": row_id}).one()
     if KIND_OF[AccessState(turn.state)] is not kind:
@@ -111,7 +111,9 @@ def changed(connection: Connection, row_id: int, kind: NoticeKind) -> Row[Any] |
         raise TransientError("another message about this access is going out")
     if turn.told is None:
         return NEVER_TOLD
-    return KNOWN if _state_told(turn.told) == turn.state else turn
+    if _state_told(turn.told) == turn.state:
+        return KNOWN
+    return TOLD_BEFORE_RESTORE if was_told_of_change(connection, row_id) else turn
 
 
 def _state_told(kind: str) -> AccessState:

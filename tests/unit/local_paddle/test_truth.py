@@ -184,8 +184,10 @@ def test_offers_come_from_the_catalog_file(tmp_path: Path) -> None:
         f'[[offers]]\ncourses = ["basics"]\nprices.local = "{BASICS}"\n'
         f'[[offers]]\ncourses = ["basics"]\nprices.local = ["{BUNDLE}"]\n'
         '[[offers]]\ncourses = ["basics"]\nprices.production = "pri_x"\n'
+        '[[offers]]\ncourses = []\nprices.local = "pri_book"\n'
     )
     assert [(o.price_id, o.name) for o in offers_in(file)] == [
         (BASICS, "Basics"),
         (BUNDLE, "Basics"),
+        ("pri_book", "A book"),
     ]

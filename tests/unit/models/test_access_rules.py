@@ -52,13 +52,14 @@ def grants(
     *parts: AdjustmentPart,
     status: str = "completed",
     bought: Line | None = None,
-    given: Sequence[Given] = (OFFER,),
+    given: Sequence[Given] | None = (OFFER,),
     made: Sequence[Given] = (),
     access_from: str = "completed",
 ) -> list[GrantFact]:
     purchase = Purchase(status, NOON, [bought or line()], parts)
     kept = {"line_1": made} if made else {}
-    return grants_of(purchase, {"pri_1": given}, kept, access_from)
+    offers = {} if given is None else {"pri_1": given}
+    return grants_of(purchase, offers, kept, access_from)
 
 
 def standing(
@@ -106,16 +107,16 @@ def test_a_line_of_a_subscription_never_gives_access(
 
 
 @pytest.mark.parametrize("course", [None, "named"])
-@pytest.mark.parametrize("offers", [(), (OFFER,), (OFFER, Given("sql", 30, 2))])
+@pytest.mark.parametrize("offers", [None, (), (OFFER,), (OFFER, Given("sql", 30, 2))])
 @pytest.mark.parametrize("made", [(), (Given("old", 7, 9),)])
 def test_made_goes_before_the_catalog_and_the_catalog_before_the_named_course(
-    course: str | None, offers: Sequence[Given], made: Sequence[Given]
+    course: str | None, offers: Sequence[Given] | None, made: Sequence[Given]
 ) -> None:
     named = [Given(course, None, None)] if course else []
 
     found = grants(bought=line(course=course), given=offers, made=made)
 
-    expected = list(made or offers or named)
+    expected = list(made or (named if offers is None else offers))
     assert [Given(g.course_key, days_of(g), g.offer_id) for g in found] == expected
 
 

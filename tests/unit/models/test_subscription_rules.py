@@ -226,10 +226,13 @@ def subscription(status: str = "active", **overrides: object) -> Subscribed:
 
 
 def grants(
-    whole: Subscribed, made: Sequence[Given] = (OFFER,), given: Sequence[Given] = ()
+    whole: Subscribed,
+    made: Sequence[Given] = (OFFER,),
+    given: Sequence[Given] | None = None,
 ) -> list[GrantFact]:
     kept = {"pri_1": made} if made else {}
-    return grants_of(whole, {"pri_1": given}, kept, GRACE)
+    offers = {} if given is None else {"pri_1": given}
+    return grants_of(whole, offers, kept, GRACE)
 
 
 def at(grant: GrantFact, moment: datetime) -> str:
@@ -296,10 +299,12 @@ def test_without_grace_access_is_held_from_the_start_of_the_unpaid_period() -> N
 
 
 @pytest.mark.parametrize("course", [None, "named"])
-@pytest.mark.parametrize("offers", [(), (OFFER,), (OFFER, Given("sql", None, 2))])
+@pytest.mark.parametrize(
+    "offers", [None, (), (OFFER,), (OFFER, Given("sql", None, 2))]
+)
 @pytest.mark.parametrize("made", [(), (Given("old", None, 9),)])
 def test_made_goes_before_the_catalog_and_the_catalog_before_the_named_course(
-    course: str | None, offers: Sequence[Given], made: Sequence[Given]
+    course: str | None, offers: Sequence[Given] | None, made: Sequence[Given]
 ) -> None:
     named = [Given(course, None, None)] if course else []
     whole = subscription(items=[Item("pri_1", "active", 1, course)])
@@ -307,7 +312,7 @@ def test_made_goes_before_the_catalog_and_the_catalog_before_the_named_course(
     found = grants(whole, made, offers)
 
     assert [Given(g.course_key, None, g.offer_id) for g in found] == list(
-        made or offers or named
+        made or (named if offers is None else offers)
     )
 
 

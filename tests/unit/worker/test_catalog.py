@@ -50,6 +50,15 @@ def test_a_price_gives_what_its_environment_says(tmp_path: Path) -> None:
     ]
 
 
+def test_a_price_may_give_nothing_on_purpose(tmp_path: Path) -> None:
+    content = f'[[offers]]\ncourses = []\nprices.local = ["{LOCAL}", "{OTHER}"]\n'
+    catalog = read_catalog(written(tmp_path, content), Environment.LOCAL)
+    assert catalog.offers == (
+        CatalogOffer("paddle", LOCAL, None, None),
+        CatalogOffer("paddle", OTHER, None, None),
+    )
+
+
 def test_the_catalog_we_ship_is_right() -> None:
     assert read_catalog(ROOT / "catalog.toml", Environment.LOCAL).offers
 

@@ -161,6 +161,9 @@ REFUSED = {
     "days": (("map", ONE_OFF_PRICE, "sql", "--days", "0"), "days must be"),
     "title of nothing": (("map", ONE_OFF_PRICE, "sql", "--title", "x"), "--title"),
     "title of two": (("map", ONE_OFF_PRICE, "a", "b", "--title", "x"), "--title"),
+    "days of nothing": (("map", ONE_OFF_PRICE, "--nothing", "--days", "9"), "--days"),
+    "not a word": (("map", ONE_OFF_PRICE), "or say --nothing"),
+    "both": (("map", ONE_OFF_PRICE, "sql", "--nothing"), "or say --nothing"),
     "odd title": (("map", ONE_OFF_PRICE, "a", "--title", "x\ty"), "printable"),
 }
 
@@ -273,12 +276,35 @@ def test_bought_prices_without_a_course_come_first(
     ]
     first, named, known = listed
     assert (first["bought"], first["courses"]) == (1, [])
+    assert not any(row["on_purpose"] for row in listed)
     assert (named["named_course"], named["bought"]) == ("x", 0)
     assert known["courses"] == [{"course": "sql", "days": 30, "version": 1}]
     assert (known["product"], known["amount_minor"]) == ("Databases", 4900)
     for word in (OTHER, "Databases", "49.00 EUR", "per 3 months", "sql, 30 d, v1"):
         assert word in shown
     assert max(map(len, shown.splitlines())) <= 80
+
+
+def test_a_price_that_gives_nothing_on_purpose_is_said_to(
+    run: Run, core: Engine, file: Path
+) -> None:
+    tell(core, *bought())
+
+    mapped = run("map", ONE_OFF_PRICE, "--nothing").output
+    applied = run("apply").output
+    listed = json.loads(run("list", "--json").output)
+
+    assert f"{ONE_OFF_PRICE} gives nothing, on purpose: in catalog.toml" in mapped
+    assert "1 paid line of 1 buyer waited for it: it waits no longer." in mapped
+    assert file.read_text().endswith(
+        f'[[offers]]\ncourses = []\nprices.local = "{ONE_OFF_PRICE}"\n'
+    )
+    assert "0 offers opened, 0 closed." in applied
+    assert rows(core, "SELECT * FROM parked") == []
+    assert [(row["courses"], row["on_purpose"]) for row in listed] == [([], True)]
+    assert "nothing, on purpose" in run("list").output
+    file.write_text(COMMENTED)
+    assert "nothing" in run("apply").output
 
 
 def test_an_open_checkout_is_not_bought(run: Run, core: Engine) -> None:
