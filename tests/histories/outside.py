@@ -1,19 +1,24 @@
 """What learners and the course platform were told: no backup takes that back."""
 
-from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from email import message_from_bytes
-from typing import Any
+from itertools import pairwise
+from typing import Any, ClassVar, Self
 from unittest.mock import patch
 
 from sqlalchemy import Engine, text
 
+from models.access import AccessState
+from models.notices import ChannelName, NoticeKind
 from models.outgoing import NotificationState
-from tasks import send
+from tasks.send import Post
 from tests.factories import make_due, rows
-from worker.channels.letter import Letter
+from worker.channels.contract import Message
+from worker.channels.deadline import Deadline
+from worker.channels.registry import CHANNELS
 from worker.drain import Job, drain_each
 from worker.lifecycle import Ending
+from worker.notices.access_changes import KIND_OF
 from worker.settings import settings
 from worker.work_tables import NOTIFICATIONS, Claimant
 
@@ -23,8 +28,12 @@ SELECT coalesce((SELECT min(value) FROM learner_identities i
 FROM notifications n
 JOIN learners l ON l.id = n.learner_id
 JOIN enrollments e ON e.id = n.enrollment_id
-WHERE n.message_id = ANY(:mails)
+WHERE n.message_id = :mail
 """
+#: What a message says of access: that it is there, rests or is over.
+_SAYS = {NoticeKind.WELCOME: AccessState.ACTIVE} | {
+    kind: state for state, kind in KIND_OF.items()
+}
 _TELL = text("""
 UPDATE platform_deliveries d SET state = 'sent', finished_at = now(),
   delivered_version = d.version, delivered_at = now()
@@ -36,12 +45,36 @@ _ACCESS = "SELECT learner_ref, course_key, version, has_access FROM course_acces
 Place = tuple[str, str]
 
 
+class Postman:
+    """A mail server that takes everything, and keeps what it took."""
+
+    name: ClassVar[ChannelName] = ChannelName.MAIL
+    takes_key: ClassVar[bool] = False
+
+    def __init__(self) -> None:
+        self.taken: list[Message] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def deliver(
+        self, message: Message, deadline: Deadline, begin: Callable[[], None]
+    ) -> Ending:
+        begin()
+        self.taken.append(message)
+        return Ending(NotificationState.SENT)
+
+
 @dataclass
 class Outside:
     """Mailboxes, and a course platform that ignores versions that it has passed."""
 
     engine: Engine
-    mails: Counter[Place] = field(default_factory=Counter)
+    #: What each was mailed about each course, in this order.
+    mails: dict[Place, list[NoticeKind]] = field(default_factory=dict)
     known: dict[Place, tuple[int, bool]] = field(default_factory=dict)
 
     def hear(self) -> None:
@@ -57,9 +90,11 @@ class Outside:
         """The platform reads everything once, as it is to do after a restore."""
         self.known = self._access()
 
-    def mailed_twice(self) -> list[Place]:
-        """Return who was welcomed twice, and to which course."""
-        return [place for place, count in self.mails.items() if count > 1]
+    def mailed_twice(self) -> dict[Place, list[NoticeKind]]:
+        """Return who was told the same twice, with all that each was told."""
+        return {
+            place: told for place, told in self.mails.items() if _says_it_twice(told)
+        }
 
     def differs(self) -> dict[Place, Any]:
         """Return where the platform gives other access than we say."""
@@ -71,18 +106,21 @@ class Outside:
         }
 
     def _take_mails(self) -> None:
-        taken: list[str] = []
-
-        def deliver(letter: Letter, _route: Any, _deadline: Any, begin: Any) -> Ending:
-            begin()
-            taken.append(str(message_from_bytes(letter.content)["Message-ID"]))
-            return Ending(NotificationState.SENT)
-
         make_due(self.engine, NOTIFICATIONS)
         job = Job(self.engine, NOTIFICATIONS, Claimant("test", "here"), settings())
-        with patch.object(send, "deliver", deliver):
-            drain_each(job, send.Post(settings()))
-        self.mails.update(Counter(rows(self.engine, _WHOM, mails=taken)))
+        postman = Postman()
+        with (
+            patch.dict(CHANNELS, {ChannelName.MAIL: lambda _: postman}),
+            Post(settings()) as post,
+        ):
+            drain_each(job, post)
+        for message in postman.taken:
+            self._keep(message)
+
+    def _keep(self, message: Message) -> None:
+        if message.kind in _SAYS:
+            [place] = rows(self.engine, _WHOM, mail=message.message_id)
+            self.mails.setdefault(place, []).append(message.kind)
 
     @staticmethod
     def _has(access: dict[Place, tuple[int, bool]], place: Place) -> bool:
@@ -93,3 +131,9 @@ class Outside:
             (ref, course): (version, has)
             for ref, course, version, has in rows(self.engine, _ACCESS)
         }
+
+
+def _says_it_twice(told: list[NoticeKind]) -> bool:
+    """Tell whether a welcome comes again, or what was the last thing to be told."""
+    is_again = NoticeKind.WELCOME in told[1:]
+    return is_again or any(_SAYS[one] == _SAYS[later] for one, later in pairwise(told))

@@ -112,7 +112,7 @@ class Astray:
         oracle.record(self.truth.snapshots(), self.deployment.offers)
         expected = oracle.enrollments(self.deployment.offers, self.deployment.now)
         assert self.deployment.has() == expected
-        assert self.outside.mailed_twice() == []
+        assert self.outside.mailed_twice() == {}
         assert self.outside.differs() == {}
 
     def _move(self) -> None:
