@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from models.notices import ChannelName
 from models.outgoing import NotificationState
-from worker import lifecycle
+from worker import crumbs
 from worker.app import app
 from worker.base_task import this_task
 from worker.channels.contract import Channel, Message
@@ -28,8 +28,9 @@ from worker.channels.resting import FIRST_REST, WHY, rest_of
 from worker.channels.sending import Sending
 from worker.errors import PermanentError, TransientError
 from worker.lifecycle import Ending, Lease
+from worker.notices.ahead import Turns
 from worker.notices.links import Links
-from worker.notices.reading import Notice, read
+from worker.notices.reading import Notice
 from worker.notices.suppressing import suppress
 from worker.notices.templates import render
 from worker.settings import Settings, settings
@@ -52,6 +53,7 @@ class Post:
         """Send by these settings; nothing is opened yet."""
         self._config = config
         self._opened = ExitStack()
+        self._turns = Turns(config)
         self._links = self._opened.enter_context(Links(config))
         self._channels: dict[ChannelName, Channel] = {}
         #: Why a channel could not be talked to, once that was so in this run. The
@@ -73,9 +75,10 @@ class Post:
         deadline = Deadline.of_one_row(self._config)
         # Kept over the dialogue, with no transaction open.
         with engine.connect() as connection:
-            notice = self._read(connection, lease, row_id)
+            notice = self._turns.read(connection, lease, row_id)
             if isinstance(notice, Ending):
                 return notice
+            crumbs.leave("mail", [row_id], events=[notice.cause])
             self._check_way(connection, notice.channel)
             message = self._message(engine, notice)
             lease_for = timedelta(seconds=self._config.lease_seconds)
@@ -90,15 +93,6 @@ class Post:
             row.finish(ending)
         log.info("message_ended", notification=row_id, state=ending.state)
         return ending
-
-    def _read(
-        self, connection: Connection, lease: Lease, row_id: int
-    ) -> Notice | Ending:
-        with connection.begin():
-            notice = read(connection, row_id, self._config)
-            if isinstance(notice, Ending):
-                lifecycle.finish(connection, lease, {row_id: notice})
-            return notice
 
     def _check_way(self, connection: Connection, name: ChannelName) -> None:
         """Raise what keeps a channel from being used in this run."""

@@ -7,6 +7,7 @@ any event arrived here after that, because then somebody was at work. In doubt t
 is told: twice is better than never.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -33,7 +34,7 @@ _ACCESS = """
            AS event_id
   FROM notifications n JOIN enrollments e ON e.id = n.enrollment_id
   JOIN enrollment_history h ON h.enrollment_id = e.id
-  WHERE n.id = :id
+  WHERE n.id = one.id
     AND (h.version = n.version OR n.version IS NULL AND h.state = 'active')
   ORDER BY h.changed_at >= n.pending_since DESC, h.version LIMIT 1
 """
@@ -41,7 +42,7 @@ _MONEY = """
   SELECT n.created_at AS noticed_at, CAST(:due_at AS timestamptz) AS due_at,
          CASE WHEN CAST(:due_at AS timestamptz) IS NULL THEN CAST(:event AS text) END
            AS event_id
-  FROM notifications n WHERE n.id = :id
+  FROM notifications n WHERE n.id = one.id
 """
 # Whose events tell of it as well, since when. A purchase tells of itself in several
 # events, and some may never have arrived: one that did is enough. A checkout that was
@@ -57,6 +58,9 @@ _ENTITY = """
 # What comparing the objects has brought, and what was noticed late, is known as soon as
 # a walk of the list has ended since; where there never was one, there is none to come.
 _TOLD = """
+SELECT one.id, brought.is_open, brought.is_forgotten
+FROM unnest(CAST(:ids AS bigint[])) AS one(id)
+CROSS JOIN LATERAL (
 WITH thing AS ({thing}),
 cause AS (
   SELECT m.reason, m.found_at, i.provider, i.id AS inbox_id, i.occurred_at AS since
@@ -93,19 +97,22 @@ SELECT EXISTS (SELECT FROM missed WHERE explanation = 'forgotten') AS is_forgott
     OR reason <> 'missed' AND coalesce(
       (SELECT finished_at < found_at FROM walked), reason = 'differs')) AS is_open
 FROM cause
+) AS brought
 """
 _TOLD_OF_WELCOME = text(_TOLD.format(thing=_ACCESS, witness=_SOURCES))
 _TOLD_OF_CHANGE = text(_TOLD.format(thing=_ACCESS, witness=_ENTITY))
 _TOLD_OF_MONEY = text(_TOLD.format(thing=_MONEY, witness=_ENTITY))
 
 
-def was_welcomed_before(connection: Connection, notification_id: int) -> bool:
-    """Tell whether a learner was welcomed before a restore of the database.
+def welcomed_before(
+    connection: Connection, ids: Sequence[int]
+) -> dict[int, bool | TransientError]:
+    """Tell which welcomes went out before a restore of the database.
 
-    Raises:
-        TransientError: That is not known yet.
+    Returns:
+        By id; an error: that is not known yet. Those that are not named did not.
     """
-    return _was_told(connection, _TOLD_OF_WELCOME, {"id": notification_id})
+    return _told(connection, _TOLD_OF_WELCOME, {"ids": list(ids)})
 
 
 def was_told_of_change(connection: Connection, notification_id: int) -> bool:
@@ -114,7 +121,7 @@ def was_told_of_change(connection: Connection, notification_id: int) -> bool:
     Raises:
         TransientError: That is not known yet.
     """
-    return _was_told(connection, _TOLD_OF_CHANGE, {"id": notification_id})
+    return _was_told(connection, _TOLD_OF_CHANGE, {"ids": [notification_id]})
 
 
 def was_told_of_money(
@@ -134,18 +141,29 @@ def was_told_of_money(
     Raises:
         TransientError: That is not known yet.
     """
-    given = {"id": notification_id, "event": event_id, "due_at": due_at}
+    given = {"ids": [notification_id], "event": event_id, "due_at": due_at}
     return _was_told(connection, _TOLD_OF_MONEY, given)
 
 
 def _was_told(
     connection: Connection, statement: TextClause, given: dict[str, Any]
 ) -> bool:
+    told = next(iter(_told(connection, statement, given).values()), False)
+    if isinstance(told, TransientError):
+        raise told
+    return told
+
+
+def _told(
+    connection: Connection, statement: TextClause, given: dict[str, Any]
+) -> dict[int, bool | TransientError]:
     rule = {"providers": [*PROVIDERS], "patience": UNTIL_EXPLAINED, "late": LATE}
-    brought = connection.execute(statement, {**rule, **given}).one_or_none()
-    if brought is None:
-        return False
-    if brought.is_open and not brought.is_forgotten:
-        message = "not yet known whether this was told before a restore"
-        raise TransientError(message, A_LITTLE)
-    return bool(brought.is_forgotten)
+    return {
+        row.id: _unknown() if row.is_open and not row.is_forgotten else row.is_forgotten
+        for row in connection.execute(statement, {**rule, **given})
+    }
+
+
+def _unknown() -> TransientError:
+    message = "not yet known whether this was told before a restore"
+    return TransientError(message, A_LITTLE)

@@ -1,12 +1,16 @@
 """Addresses to which nothing is sent any more, each over one channel."""
 
+from collections.abc import Iterable
+
 from sqlalchemy import Connection, text
 
 from models.notices import ChannelName
 from models.people import normalized
 
-_REASON = text("""
-SELECT reason FROM suppressions WHERE channel = :channel AND address = :address
+_REASONS = text("""
+SELECT channel, address, reason
+FROM unnest(CAST(:channels AS text[]), CAST(:addresses AS text[])) AS place(channel, address)
+JOIN suppressions USING (channel, address)
 """)
 # The first reason stays: a later one is about a message that was under way.
 _SUPPRESS = text("""
@@ -23,8 +27,20 @@ def suppressed(
     connection: Connection, channel: ChannelName, address: str
 ) -> str | None:
     """Return why nothing is sent to an address; None: it is."""
-    reason: str | None = connection.scalar(_REASON, _place(channel, address))
-    return reason
+    return all_suppressed(connection, [(channel, address)]).get((channel, address))
+
+
+def all_suppressed(
+    connection: Connection, places: Iterable[tuple[ChannelName, str]]
+) -> dict[tuple[ChannelName, str], str]:
+    """Return those of some addresses to which nothing is sent, each with the reason."""
+    told = {
+        (str(channel), normalized(address)): (channel, address)
+        for channel, address in places
+    }
+    asked = {"channels": [c for c, _ in told], "addresses": [a for _, a in told]}
+    rows = connection.execute(_REASONS, asked)
+    return {told[row.channel, row.address]: row.reason for row in rows}
 
 
 def suppress(

@@ -1,5 +1,6 @@
 """Whether a message about access is still to go out when its turn comes."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, text
@@ -10,12 +11,12 @@ from models.outgoing import NotificationState
 from worker.errors import TransientError
 from worker.lifecycle import Ending
 from worker.notices.access_changes import AS_TOLD, BEFORE_A_RESTORE, KIND_OF, PERSONS
-from worker.restored import was_told_of_change, was_welcomed_before
+from worker.restored import was_told_of_change, welcomed_before
 
 # Access may have moved to another learner, who is told there; and who was told as
 # another learner is not told again.
 _WELCOME = text("""
-SELECT e.state = 'active' AND (
+SELECT n.id, e.state = 'active' AND (
          NOT EXISTS (
            SELECT FROM grants gone
            WHERE gone.former_learners @> ARRAY[e.learner_id]
@@ -34,7 +35,7 @@ SELECT e.state = 'active' AND (
          WHERE g.learner_id = e.learner_id AND g.course_key = e.course_key
            AND g.former_learners IS NOT NULL) AS told_before
 FROM notifications n JOIN enrollments e ON e.id = n.enrollment_id
-WHERE n.id = :id
+WHERE n.id = ANY(:ids)
 """)
 # What the person was told last, over this channel; and whether a message before this
 # one is going out at this moment.
@@ -77,22 +78,37 @@ NEVER_TOLD = Ending(NotificationState.SKIPPED, "never told of access")
 KNOWN = Ending(NotificationState.SKIPPED, "told already")
 
 
-def needless(connection: Connection, row_id: int) -> Ending | None:
-    """Return how a welcome ends that need not go out by now; None: it must.
+def needless(
+    connection: Connection, ids: Sequence[int]
+) -> dict[int, Ending | TransientError]:
+    """Tell of welcomes how one ends that need not go out by now; the others must.
 
-    Raises:
-        TransientError: The same mail is going out under another account of the learner,
-            or it is not yet known whether it went out before a restore.
+    Returns:
+        By id. An error: the same mail is going out under another account of the
+        learner, or it is not yet known whether it went out before a restore.
     """
-    turn = connection.execute(_WELCOME, {"id": row_id}).first()
-    if turn is None or not turn.has_access:
+    rows = connection.execute(_WELCOME, {"ids": list(ids)})
+    by_now = {row.id: _by_now(row) for row in rows}
+    due = [row_id for row_id, told in by_now.items() if told is None]
+    known = welcomed_before(connection, due)
+    before = {
+        row_id: TOLD_BEFORE_RESTORE if told is True else told
+        for row_id, told in known.items()
+        if told is not False
+    }
+    gone = {row_id: NO_ACCESS for row_id in ids if row_id not in by_now}
+    return gone | {r: told for r, told in by_now.items() if told is not None} | before
+
+
+def _by_now(turn: Row[Any]) -> Ending | TransientError | None:
+    if not turn.has_access:
         # Refunded, say, before its turn came: the greeting would be wrong.
         return NO_ACCESS
     if {NotificationState.SENT, NotificationState.DOUBTFUL} & set(turn.told_before):
         return TOLD_BEFORE
     if NotificationState.SENDING in turn.told_before:
-        raise TransientError("the learner's other account is being told")
-    return TOLD_BEFORE_RESTORE if was_welcomed_before(connection, row_id) else None
+        return TransientError("the learner's other account is being told")
+    return None
 
 
 def changed(connection: Connection, row_id: int, kind: NoticeKind) -> Row[Any] | Ending:

@@ -295,8 +295,8 @@ def test_nothing_is_sent_for_a_row_that_was_taken_over(
     desk.set("next_attempt_at = now()")
     assert desk.work().sentence() == "1 sent"
     before = desk.row(row_id)
-    with desk.make(desk.config) as post, pytest.raises(LostLeaseError):
-        post(desk.engine, lease, row_id)
+    with pytest.raises(LostLeaseError):
+        desk.make(desk.config)(desk.engine, lease, row_id)
     assert desk.row(row_id) == before
     assert len(mail_server.mails) == 1
 

@@ -299,9 +299,7 @@ def test_without_grace_access_is_held_from_the_start_of_the_unpaid_period() -> N
 
 
 @pytest.mark.parametrize("course", [None, "named"])
-@pytest.mark.parametrize(
-    "offers", [None, (), (OFFER,), (OFFER, Given("sql", None, 2))]
-)
+@pytest.mark.parametrize("offers", [None, (), (OFFER,), (OFFER, Given("sql", None, 2))])
 @pytest.mark.parametrize("made", [(), (Given("old", None, 9),)])
 def test_made_goes_before_the_catalog_and_the_catalog_before_the_named_course(
     course: str | None, offers: Sequence[Given] | None, made: Sequence[Given]
