@@ -9,7 +9,7 @@ from textwrap import fill
 
 from models.notices import NoticeKind
 from worker.notices.kinds import KINDS
-from worker.notices.samples import EVERY, SAMPLES
+from worker.notices.samples import EVERY, SAMPLES, may_be_empty
 from worker.notices.templates import render
 from worker.settings import ROOT
 
@@ -31,10 +31,11 @@ def _look(kind: NoticeKind) -> str:
     words = render(kind, facts, "en", None)
     plain = f"Subject: {words.subject}\n\n{words.text.strip()}"
     names = ", ".join(f"`{name}`" for name in facts)
+    empty = ", ".join(f"`{name}`" for name in may_be_empty(kind))
     return "\n\n".join(
         (
             f"### `{kind}`",
-            f"When {KINDS[kind].change}. Facts: {names}.",
+            f"When {KINDS[kind].change}. Facts: {names}; may be empty: {empty}.",
             f'<img src="pictures/notices/{kind}.png" width="390" alt="{words.subject}">',
             f"```text\n{_on_screen(plain)}\n```",
         )

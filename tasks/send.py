@@ -105,7 +105,7 @@ class Post:
             raise type(error)(str(error), error.wait_at_least)
 
     def _message(self, engine: Engine, notice: Notice) -> Message:
-        links = self._links.fetch(engine, notice.kind, notice.subject)
+        links = self._links.fetch(engine, notice)
         facts = {**notice.facts, **links}
         words = render(
             notice.kind,

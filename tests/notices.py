@@ -111,6 +111,11 @@ def past_due(at: float = JUST_NOW) -> Body:
     return subscription("past_due", at=at, period=-0.5)
 
 
+def unpaid(at: float = JUST_NOW) -> Body:
+    """Return the charge of the period, which nobody could take."""
+    return charge("past_due", at=at, number=2, period=-0.5)
+
+
 def checkout(hours: float = 2) -> Body:
     """Return a checkout that was opened and left."""
     return purchase("ready", at=-hours / 24)
@@ -132,7 +137,7 @@ def unsold(body: Body) -> Body:
 DUE: dict[NoticeKind, Callable[[], list[Body]]] = {
     NoticeKind.REFUND_CONFIRMED: lambda: [purchase(at=-0.2), refund()],
     NoticeKind.TRIAL_ENDING: lambda: [trial()],
-    NoticeKind.RENEWAL_FAILED: lambda: [past_due()],
+    NoticeKind.RENEWAL_FAILED: lambda: [past_due(), unpaid()],
     NoticeKind.PAYMENT_FAILED: lambda: [declined()],
     NoticeKind.PAYMENT_RECEIVED: lambda: [parked()],
     NoticeKind.ORDER_CONFIRMATION: lambda: [purchase()],

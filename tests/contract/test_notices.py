@@ -1,12 +1,15 @@
 """What the documentation says of messages is what the code does."""
 
+import re
+
 from models.access import AccessState
 from models.notices import NoticeKind
 from ops.notices_docs import BEGIN, NOTICES, notices_of
 from worker.notices.kinds import KINDS
 from worker.notices.reading import READERS
-from worker.notices.reasons import REASONS
-from worker.notices.samples import SAMPLES
+from worker.notices.reasons import DECLINES, REASONS
+from worker.notices.samples import EVERY, SAMPLES
+from worker.notices.templates import render
 from worker.settings import ROOT
 
 STATES = ROOT / "docs" / "states.md"
@@ -35,3 +38,13 @@ def test_every_reason_of_no_access_has_words_for_the_learner() -> None:
     }
     # What no release of ours knows, and what is told to nobody, has none.
     assert told - {"unknown_status", "no grant"} == set(REASONS)
+    for reason in REASONS:
+        facts = {**EVERY, **SAMPLES[NoticeKind.SUSPENDED], "reason": reason}
+        assert render(NoticeKind.SUSPENDED, facts, "en", None).why
+
+
+def test_the_page_names_every_code() -> None:
+    _, _, after = NOTICES.read_text().partition("| Fact | Codes |")
+    table = after.partition("\n\n")[0]
+    named = set(re.findall(r"`(\w+)`", table)) - {"reason", "decline"}
+    assert named == {*REASONS, *DECLINES}

@@ -1,11 +1,8 @@
 """What every notice looks like stands in the documentation, as it is today."""
 
-import re
-
 from models.notices import NoticeKind
 from ops.notices_looks import NOTIFICATIONS, notifications_of
 from ops.notices_pictures import PICTURES, WIDTH
-from worker.notices.samples import MAY_BE_EMPTY
 
 #: Of one picture; all are loaded with the page.
 MOST_BYTES = 30_000
@@ -22,10 +19,3 @@ def test_every_kind_has_a_small_picture_of_a_phones_width() -> None:
         data = picture.read_bytes()
         assert len(data) < MOST_BYTES
         assert int.from_bytes(data[16:20]) == WIDTH
-
-
-def test_the_page_names_every_fact_that_may_be_empty() -> None:
-    (sentence,) = re.findall(
-        r"may use no others\. (.*?) may be empty", NOTIFICATIONS.read_text(), re.DOTALL
-    )
-    assert set(re.findall(r"`(\w+)`", sentence)) == MAY_BE_EMPTY

@@ -46,7 +46,7 @@ def test_each_change_of_access_says_why(shop: Engine) -> None:
     assert isinstance(welcome, Notice)
     for found in (welcome, ended, restored):
         assert found.facts.keys() == SAMPLES[found.kind].keys() | EVERY.keys()
-    assert ended.facts["why"] == "The purchase was refunded."
+    assert ended.facts["reason"] == "refunded"
 
 
 def test_nobody_hears_of_an_end_who_never_heard_of_access(shop: Engine) -> None:

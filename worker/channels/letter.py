@@ -58,6 +58,8 @@ class Words:
     subject: str
     text: str
     html: str
+    #: What a channel with room for little says behind the subject; often empty.
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)

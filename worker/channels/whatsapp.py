@@ -163,7 +163,7 @@ def parameters_of(message: Message) -> list[str]:
     else's number, a stranger would have the shop say it there.
     """
     facts = message.facts
-    news = f"{message.words.subject.rstrip('.')}. {facts.get('why', '')}"
+    news = f"{message.words.subject.rstrip('.')}. {message.words.why}"
     return [
         clean(facts.get("shop", ""), LONGEST_SHOP),
         clean(facts.get("course", ""), LONGEST_COURSE),

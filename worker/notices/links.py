@@ -9,11 +9,11 @@ from typing import Self
 
 from sqlalchemy import Engine
 
-from models.key import Key
 from models.notices import NoticeKind
 from worker.budget import Budget, Lane
 from worker.channels.deadline import SHARE_OF_ONE_ROW
 from worker.errors import OutageError, TransientError
+from worker.notices.reading import Notice
 from worker.providers.api import ProviderApi
 from worker.providers.errors import ApiError, ApiRefusedError
 from worker.providers.registry import APIS, askable
@@ -47,16 +47,14 @@ class Links:
         """Hang up."""
         self._opened.close()
 
-    def fetch(
-        self, engine: Engine, kind: NoticeKind, subject: Key | None
-    ) -> Mapping[str, str]:
+    def fetch(self, engine: Engine, notice: Notice) -> Mapping[str, str]:
         """Return the facts of a message that only the provider knows.
 
         Raises:
-            TransientError: It could not be asked, or has no such address by now.
+            TransientError: It could not be asked, or did not know the subject.
         """
-        name = FETCHED.get(kind)
-        if name is None or subject is None:
+        name, subject = FETCHED.get(notice.kind), notice.subject
+        if name is None or subject is None or name in notice.facts:
             return {}
         if outage := self._outages.get(subject.provider):
             raise outage
@@ -67,7 +65,7 @@ class Links:
             self._outages[subject.provider] = error
             raise
         except ApiError as error:
-            # An invoice may be a moment late; only days of this are for good.
+            # Ours may be ahead of it by a moment; only days of this are for good.
             raise TransientError(f"{name}: {error}") from None
 
     def _api(self, engine: Engine, provider: str) -> ProviderApi:

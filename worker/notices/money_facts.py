@@ -1,4 +1,4 @@
-"""The facts of the messages about money, as texts for people."""
+"""The facts of the messages about money: sums, titles, days and codes."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -52,7 +52,7 @@ SELECT coalesce(
    JOIN courses c ON c.key = coalesce(o.course_key, lines.course)),
   (SELECT string_agg(DISTINCT p.name, ', ') FROM lines
    JOIN products p ON p.provider = :provider AND p.id = lines.product_id),
-  'your order')
+  '')
 """
 _TITLES_OF_TRANSACTION = text(_TITLES.format(lines=_LINES_OF_TRANSACTION))
 _TITLES_OF_REFUND = text(_TITLES.format(lines=_LINES_OF_REFUND))
@@ -68,21 +68,21 @@ _REFUND = text("""
 SELECT total_minor AS minor, currency FROM adjustments
 WHERE provider = :provider AND id = :id
 """)
-# What is asked for now; else what its prices come to.
+# A sum only where the provider has asked for one: what the prices come to is without
+# taxes and discounts, and may be in another currency.
 _SUBSCRIPTION = text("""
-SELECT s.currency, s.next_billed_at,
-       coalesce((
-         SELECT t.grand_total_minor FROM transactions t
-         WHERE t.provider = s.provider AND t.subscription_id = s.id
-           AND t.status = 'past_due' AND s.status = 'past_due'
-         ORDER BY t.opened_at DESC NULLS LAST, t.id DESC LIMIT 1), (
-         SELECT sum(i.unit_minor * i.quantity)::bigint FROM subscription_items i
-         WHERE i.provider = s.provider AND i.subscription_id = s.id
-           AND i.status <> 'inactive'), 0) AS minor,
+SELECT s.next_billed_at, asked.minor, asked.currency,
        (SELECT max(g.ends_at) FROM grants g
         WHERE g.provider = s.provider AND g.source_id = s.id AND g.state = 'active')
          AS access_until
-FROM subscriptions s WHERE s.provider = :provider AND s.id = :id
+FROM subscriptions s
+LEFT JOIN LATERAL (
+  SELECT t.grand_total_minor AS minor, t.currency FROM transactions t
+  WHERE t.provider = s.provider AND t.subscription_id = s.id
+    AND t.status = 'past_due' AND s.status = 'past_due'
+  ORDER BY t.opened_at DESC NULLS LAST, t.id DESC LIMIT 1
+) AS asked ON true
+WHERE s.provider = :provider AND s.id = :id
 """)
 
 
@@ -108,7 +108,7 @@ def _transaction(connection: Connection, row: Row[Any]) -> tuple[Row[Any], Facts
 
 def _payment_failed(connection: Connection, row: Row[Any]) -> Facts:
     found, facts = _transaction(connection, row)
-    return {**facts, "why": decline_of(found.error_code)}
+    return {**facts, "decline": decline_of(found.error_code)}
 
 
 def _payment_received(connection: Connection, row: Row[Any]) -> Facts:
@@ -118,7 +118,9 @@ def _payment_received(connection: Connection, row: Row[Any]) -> Facts:
 
 def _order(connection: Connection, row: Row[Any]) -> Facts:
     found, facts = _transaction(connection, row)
-    return {**facts, "invoice_number": found.invoice_number or ""}
+    # Of what cost nothing there is no invoice, and nobody need be asked for one.
+    none = {} if found.minor else {"invoice_url": ""}
+    return {**facts, **none, "invoice_number": found.invoice_number or ""}
 
 
 def _checkout(connection: Connection, row: Row[Any]) -> Facts:
@@ -128,7 +130,7 @@ def _checkout(connection: Connection, row: Row[Any]) -> Facts:
 def _subscription(connection: Connection, row: Row[Any]) -> tuple[Row[Any], Facts]:
     found = connection.execute(_SUBSCRIPTION, _place(row)).one()
     titles = connection.execute(_TITLES_OF_SUBSCRIPTION, _place(row)).scalar_one()
-    return found, {**_amount(found), "course": shown(titles)}
+    return found, {"course": shown(titles)}
 
 
 def _trial(connection: Connection, row: Row[Any]) -> Facts:
@@ -138,7 +140,8 @@ def _trial(connection: Connection, row: Row[Any]) -> Facts:
 
 def _renewal(connection: Connection, row: Row[Any]) -> Facts:
     found, facts = _subscription(connection, row)
-    return {**facts, "access_until": day_of(found.access_until)}
+    amount = {"amount": ""} if found.minor is None else _amount(found)
+    return {**facts, **amount, "access_until": day_of(found.access_until)}
 
 
 #: By kind, its facts but those that only the provider can tell (``links``).

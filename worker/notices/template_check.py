@@ -7,13 +7,25 @@ from jinja2 import Environment, nodes
 
 from models.notices import NoticeKind
 from worker.errors import PermanentError, SettingsError
-from worker.notices.samples import EVERY, MAY_BE_EMPTY, SAMPLES
-from worker.notices.templates import BLOCKS, LAST_LOCALE, form, locales, render, telling
+from worker.notices.reasons import DECLINES, REASONS
+from worker.notices.samples import EVERY, SAMPLES, may_be_empty
+from worker.notices.templates import (
+    BLOCKS,
+    LAST_LOCALE,
+    WHY,
+    form,
+    locales,
+    render,
+    telling,
+)
 from worker.settings import Settings
 
 LAYOUTS = {"layout.html.j2", "layout.text.j2"}
 #: Files of the shop's that its templates include.
 INCLUDED = "_"
+#: By fact the codes it may be; a later release may have more.
+CODES = {"reason": REASONS, "decline": DECLINES}
+UNKNOWN = "unknown"
 
 
 def check_templates(config: Settings) -> None:
@@ -37,10 +49,16 @@ def problems_of(folder: Path | None) -> list[str]:
 
 
 def samples_of(kind: NoticeKind) -> list[Mapping[str, str]]:
-    """Return facts to write a kind with: all of them, and only those always there."""
+    """Return facts to write a kind with: all, only those always there, and each code."""
     every = {**EVERY, **SAMPLES[kind]}
-    least = {name: "" if name in MAY_BE_EMPTY else fact for name, fact in every.items()}
-    return [every, least]
+    least = {name: "" if name in may_be_empty(kind) else every[name] for name in every}
+    coded = [
+        {**every, name: code}
+        for name, codes in CODES.items()
+        if name in every
+        for code in (*codes, UNKNOWN)
+    ]
+    return [every, least, *coded]
 
 
 def _failing(folder: Path) -> Iterator[str]:
@@ -97,7 +115,7 @@ def _is_block_or_blank(node: nodes.Node) -> bool:
             isinstance(one, nodes.TemplateData) and not one.data.strip()
             for one in node.nodes
         )
-    return isinstance(node, nodes.Block) and node.name in BLOCKS
+    return isinstance(node, nodes.Block) and node.name in (*BLOCKS, WHY)
 
 
 def _locales_in(folder: Path) -> list[str]:

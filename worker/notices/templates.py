@@ -1,8 +1,8 @@
 """Puts facts into words: a template a kind, of the shop or ours, for text and HTML.
 
 A template has two blocks, ``subject`` and ``body``, and writes its body with ``p``,
-``strong`` and ``button``, which one layout defines for text and one for HTML. The
-shop's folder wins file by file. Templates are read once: what a process checked at its
+``strong`` and ``button``, which one layout defines for text and one for HTML. Days and
+codes it puts into words itself, with ``_words.j2`` of its language. The shop's folder wins file by file. Templates are read once: what a process checked at its
 start is what it sends.
 """
 
@@ -30,6 +30,8 @@ LAST_LOCALE = "en"
 #: As BCP 47 has it, near enough; also with ``_``.
 LOCALE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8}){0,3}")
 BLOCKS = ("subject", "body")
+#: What a template may have besides: a sentence that WhatsApp puts behind the subject.
+WHY = "why"
 #: What a layout must define.
 PARTS = ("p", "strong", "button", "page")
 
@@ -84,6 +86,7 @@ def render(
         subject = one_line(_block(template, "subject", values))
         if not subject:
             raise PermanentError(f"{template.filename}: the subject is empty")
+        why = WHY in template.blocks and one_line(_block(template, WHY, values))
         language = str(template.name).partition("/")[0]
         rest = (values.get("shop", ""), language)
         body = re.sub(r"\n{3,}", "\n\n", _block(template, "body", values)).strip()
@@ -92,6 +95,7 @@ def render(
             subject,
             text.page(subject, body, *rest),
             html.page(subject, Markup(re.sub(r"\n+", "\n", marked).strip()), *rest),  # noqa: S704 (escaped where facts met it)
+            why or "",
         )
 
 

@@ -106,7 +106,7 @@ class ProviderApi(Protocol):
         ...
 
     def invoice_url(self, transaction_id: str) -> str:
-        """Return where a transaction's invoice is, for about an hour."""
+        """Return where a transaction's invoice is, for about an hour; empty: none is."""
         ...
 
     def checkout_url(self, transaction_id: str) -> str:

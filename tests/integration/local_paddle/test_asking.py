@@ -5,11 +5,21 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.integration.local_paddle.conftest import API_KEY, BASICS, BUNDLE, YEN
+from local_paddle.catalog import Offer
+from local_paddle.server import Options, running
+from tests.integration.local_paddle.conftest import (
+    API_KEY,
+    BASICS,
+    BUNDLE,
+    SECRET,
+    YEN,
+    Receiver,
+)
 from worker.local_shop import Client
 from worker.providers.errors import (
     ApiBusyError,
@@ -44,6 +54,17 @@ def test_a_purchase_that_is_completed_has_an_invoice_for_an_hour(
         assert client.checkout_url(paid).startswith("http")
         with pytest.raises(ApiError, match="404"):
             client.invoice_url("txn_01hv8wptq8987qeep44cyrewp9")
+
+
+def test_a_purchase_of_nothing_has_no_invoice(
+    receiver: Receiver, tmp_path: Path
+) -> None:
+    offers = (Offer(BASICS, "Basics", ("basics",), 0),)
+    options = Options(tmp_path, API_KEY, SECRET, receiver.url, offers)
+    with running(options) as (_, address), Client(address, API_KEY) as control:
+        free = control.purchase("ada@example.com", prices=[BASICS])["transaction_id"]
+        with PaddleApi(Account(address, API_KEY)) as client:
+            assert client.invoice_url(free) == ""
 
 
 def test_the_catalog_comes_whole(address: str) -> None:

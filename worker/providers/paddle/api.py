@@ -88,13 +88,20 @@ class PaddleApi:
         return bytes(found)
 
     def invoice_url(self, transaction_id: str) -> str:
-        """Return where a transaction's invoice is, for one hour.
+        """Return where a transaction's invoice is, for one hour; empty: it has none.
 
         Raises:
             ApiRefusedError, ApiBusyError, ApiDownError, ApiError: It was not to be had.
         """
         path = f"/transactions/{quote(transaction_id, safe='')}/invoice"
-        url = read(bytes(read(self._asker.get(path, {}), One).data), Link).url
+        try:
+            content = self._asker.get(path, {})
+        except ApiError as error:
+            # Zero in total, or not completed. Which code says so is not documented.
+            if error.status != httpx.codes.BAD_REQUEST or error.code == NO_CODE:
+                raise
+            return ""
+        url = read(bytes(read(content, One).data), Link).url
         if not url:
             raise ApiDownError("answered without an address")
         return url

@@ -39,12 +39,8 @@ def send(api: CloudApi, *messages: Message) -> list[Ending | PaddlewheelError]:
 
 def in_language(locale: str) -> Message:
     to = Recipient("Grace", NUMBER, locale)
-    words = Words("Your access has ended", "", "")
-    facts = {
-        "shop": "The\tshop",
-        "course": "Python    Basics\n",
-        "why": "It was refunded.",
-    }
+    words = Words("Your access has ended", "", "", "It was refunded.")
+    facts = {"shop": "The\tshop", "course": "Python    Basics\n"}
     return Message(NoticeKind.ENDED, "ended:1:2:whatsapp", "<1@x>", to, words, facts)
 
 

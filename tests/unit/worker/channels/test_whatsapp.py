@@ -36,9 +36,9 @@ def test_a_parameter_is_what_the_api_takes(text: str) -> None:
 def test_all_parameters_fit_into_one_message(
     shop: str, course: str, subject: str, why: str
 ) -> None:
-    facts = {"shop": shop * 100, "course": course * 100, "why": why * 100}
+    facts = {"shop": shop * 100, "course": course * 100}
     to = Recipient("visit evil.example", "+4915199912345")
-    words = Words(subject * 100, "", "")
+    words = Words(subject * 100, "", "", why * 100)
     texts = parameters_of(Message(NoticeKind.ENDED, "key", "<1@x>", to, words, facts))
     assert not [one for one in texts if REFUSED.search(one)]
     # 1,024 with some room for the template's own words.

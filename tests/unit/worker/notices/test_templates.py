@@ -1,11 +1,15 @@
 """Facts into words, with our templates and a shop's."""
 
+import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from models.notices import NoticeKind
 from worker.errors import PermanentError, SettingsError
+from worker.notices.days import day_of
+from worker.notices.reasons import DECLINED, DECLINES
 from worker.notices.samples import EVERY, SAMPLES
 from worker.notices.template_check import check_templates, problems_of, samples_of
 from worker.notices.templates import locales, render
@@ -14,6 +18,36 @@ from worker.settings import Settings
 WELCOME = {**EVERY, **SAMPLES[NoticeKind.WELCOME]}
 GOOD = "{% block subject %}S{% endblock %}{% block body %}B{% endblock %}"
 KINDS = list(NoticeKind)
+#: What a sample's codes and days are in English.
+IN_ENGLISH = {
+    "reason": "The p",
+    "decline": "The card has expired.",
+    "ends_on": "24 November 2026",
+    "access_until": "28 November 2026",
+}
+GERMAN = {
+    "de/_words.j2": """
+{%- set WHY = {"past_due": "Die letzte Abbuchung ist gescheitert."} -%}
+{%- macro why(reason) -%}{{ WHY.get(reason, "") }}{%- endmacro -%}
+{%- macro day(iso) -%}
+{{ iso[8:].lstrip("0") }}. {{ {"03": "März"}.get(iso[5:7], iso[5:7]) }} {{ iso[:4] }}
+{%- endmacro -%}
+""",
+    "de/suspended.j2": """
+{% block subject %}„{{ course }}“ ruht{% endblock %}
+{% block why %}{% from "de/_words.j2" import why %}{{ why(reason) }}{% endblock %}
+{% block body %}{% from "de/_words.j2" import why %}
+{% call p() %}Hallo {{ name }},{% endcall %}
+{% call p() %}„{{ course }}“ ruht vorerst. {{ why(reason) }}{% endcall %}
+{% endblock %}
+""",
+    "de/trial_ending.j2": """
+{% block subject %}{% from "de/_words.j2" import day %}
+„{{ course }}“ kostet ab dem {{ day(ends_on) }}{% endblock %}
+{% block body %}{% call p() %}Hallo {{ name }}!{% endcall %}{% endblock %}
+""",
+}
+ENGLISH = {"the", "your", "payment", "access", "is", "did", "not", "march", "answer"}
 
 
 def put(folder: Path, name: str, content: str | bytes) -> None:
@@ -35,10 +69,57 @@ def test_every_kind_has_words_whatever_facts_are_empty(kind: NoticeKind) -> None
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_html_and_text_say_the_same(kind: NoticeKind) -> None:
-    words = render(kind, {**EVERY, **SAMPLES[kind]}, "", None)
-    for fact in {**EVERY, **SAMPLES[kind]}.values():
+    facts = {**EVERY, **SAMPLES[kind]}
+    words = render(kind, facts, "", None)
+    for fact in {IN_ENGLISH.get(name, fact) for name, fact in facts.items()}:
         assert fact in words.text + words.subject
         assert fact in words.html
+
+
+@pytest.mark.parametrize("decline", DECLINES)
+def test_every_refusal_that_a_buyer_may_hear_of_has_words(decline: str) -> None:
+    facts = {**EVERY, **SAMPLES[NoticeKind.PAYMENT_FAILED], "decline": decline}
+    text = render(NoticeKind.PAYMENT_FAILED, facts, "en", None).text
+    assert ("The payment was declined." in text) == (decline == DECLINED)
+
+
+def test_every_month_has_its_name() -> None:
+    facts = {**EVERY, **SAMPLES[NoticeKind.TRIAL_ENDING]}
+    days = [datetime(2026, month, 1, tzinfo=UTC) for month in range(1, 13)]
+    for day in days:
+        told = {**facts, "ends_on": day_of(day)}
+        subject = render(NoticeKind.TRIAL_ENDING, told, "en", None).subject
+        assert subject.endswith(f"ends on 1 {day:%B} 2026")
+
+
+def test_a_shop_says_all_of_it_in_its_own_language(tmp_path: Path) -> None:
+    for name, content in GERMAN.items():
+        put(tmp_path, name, content)
+    assert problems_of(tmp_path) == []
+    facts = {**EVERY, "course": "Physik", "reason": "past_due"}
+    suspended = render(NoticeKind.SUSPENDED, facts, "de-AT", tmp_path)
+    facts = {**EVERY, "course": "Physik", "ends_on": "2026-03-01"}
+    trial = render(NoticeKind.TRIAL_ENDING, facts, "de", tmp_path)
+    assert suspended.why == "Die letzte Abbuchung ist gescheitert."
+    assert suspended.text.splitlines() == [
+        "Hallo Ada Lovelace,",
+        "",
+        "„Physik“ ruht vorerst. Die letzte Abbuchung ist gescheitert.",
+        "",
+        "Example Courses",
+    ]
+    assert trial.subject == "„Physik“ kostet ab dem 1. März 2026"
+    page = suspended.html.partition("<body")[2]
+    said = f"{suspended.subject} {suspended.text} {page} {trial.text}"
+    assert not ENGLISH & set(re.findall(r"\w+", said.lower()))
+
+
+def test_a_translation_is_tried_with_every_code_and_with_new_ones(
+    tmp_path: Path,
+) -> None:
+    for name, content in GERMAN.items():
+        put(tmp_path, name, content.replace('.get(reason, "")', "[reason]"))
+    assert any("_words.j2, line" in one for one in problems_of(tmp_path))
 
 
 @pytest.mark.parametrize("kind", KINDS)
