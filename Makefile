@@ -26,8 +26,11 @@ up: setup ## run everything on this machine, until Ctrl-C
 demo: setup ## play a course shop's season and compare the end state
 	@./paddlewheel demo
 
+# In the order of `testpaths`, the long ones first: else a drill is left over at the end and
+# the other processes wait for it. Python may keep what it compiles, though the shell says
+# it may not: the drills start hundreds of processes.
 test: setup-dev ## the whole suite, on servers of its own
-	@$(PY) -m pytest -n 3 --dist loadfile $(ARGS)
+	@PYTHONDONTWRITEBYTECODE= $(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-sandbox: setup-dev ## compare Paddle's sandbox with the local Paddle; needs PADDLE_SANDBOX_API_KEY
 	@$(PY) -m pytest -q tests/sandbox

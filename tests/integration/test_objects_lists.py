@@ -29,10 +29,10 @@ def told() -> list[Body]:
 
 
 @pytest.fixture
-def bought(shop: Engine, told: list[Body]) -> Engine:
+def bought(asking: Engine, told: list[Body]) -> Engine:
     """A database that was told of them."""
-    tell(shop, *told)
-    return shop
+    tell(asking, *told)
+    return asking
 
 
 @pytest.fixture
@@ -194,17 +194,17 @@ def test_an_empty_page_in_the_middle_is_a_gap_and_no_end(
     assert (ended["found"], rows(bought, FINDINGS)) == (0, [])
 
 
-def test_an_empty_list_is_complete(shop: Engine) -> None:
-    ended = reconcile(shop, Shelf())
+def test_an_empty_list_is_complete(asking: Engine) -> None:
+    ended = reconcile(asking, Shelf())
 
     assert (ended["state"], ended["seen"], ended["requests"]) == ("complete", 0, 1)
 
 
-def test_a_backfill_notices_a_cut_as_well(shop: Engine) -> None:
+def test_a_backfill_notices_a_cut_as_well(asking: Engine) -> None:
     shelf = Shelf(*purchase())
     shelf.cut_after = 0
 
-    ended = reconcile(shop, shelf, RunKind.CUSTOMERS, RunScope.BACKFILL)
+    ended = reconcile(asking, shelf, RunKind.CUSTOMERS, RunScope.BACKFILL)
 
     assert (ended["state"], ended["seen"]) == ("partial", 0)
 

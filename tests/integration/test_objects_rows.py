@@ -69,10 +69,10 @@ def told() -> list[Body]:
 
 
 @pytest.fixture
-def bought(shop: Engine, told: list[Body]) -> Engine:
+def bought(asking: Engine, told: list[Body]) -> Engine:
     """A database that was told."""
-    tell(shop, *told)
-    return shop
+    tell(asking, *told)
+    return asking
 
 
 @pytest.fixture

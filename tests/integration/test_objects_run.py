@@ -52,11 +52,11 @@ def told() -> list[Body]:
 
 
 @pytest.fixture
-def bought(shop: Engine, told: list[Body]) -> Engine:
+def bought(asking: Engine, told: list[Body]) -> Engine:
     """A database that was told everything."""
-    tell(shop, *told)
+    tell(asking, *told)
     activate([], 1)
-    return shop
+    return asking
 
 
 @pytest.fixture
@@ -91,52 +91,52 @@ def test_what_is_equal_is_confirmed_and_changed_in_nothing(
     assert contents(bought) == before
 
 
-def test_a_lost_purchase_is_found_and_gives_access(shop: Engine) -> None:
+def test_a_lost_purchase_is_found_and_gives_access(asking: Engine) -> None:
     shelf = Shelf(*purchase())
-    tell(shop, published("customer.created"))
+    tell(asking, published("customer.created"))
 
-    run = add_run(shop, RunKind.TRANSACTIONS)
-    go_on(shop, shelf)
+    run = add_run(asking, RunKind.TRANSACTIONS)
+    go_on(asking, shelf)
 
-    assert show(shop, run)["state"] == "pending"
-    assert rows(shop, FINDINGS) == [(*DIFFERS, "open")]
-    assert one(shop, "SELECT detail FROM findings") == {
+    assert show(asking, run)["state"] == "pending"
+    assert rows(asking, FINDINGS) == [(*DIFFERS, "open")]
+    assert one(asking, "SELECT detail FROM findings") == {
         "kind": "transaction",
         "fields": ["missing"],
     }
-    ended = finish(shop, shelf, run)
+    ended = finish(asking, shelf, run)
     assert (ended["state"], ended["found"], ended["healed"]) == ("complete", 1, 1)
-    assert rows(shop, ACCESS) == [("python-basics", "active")]
-    assert rows(shop, FINDINGS) == [(*DIFFERS, "cleared")]
-    assert rows(shop, "SELECT reason, subject FROM reconciled_events") == [
+    assert rows(asking, ACCESS) == [("python-basics", "active")]
+    assert rows(asking, FINDINGS) == [(*DIFFERS, "cleared")]
+    assert rows(asking, "SELECT reason, subject FROM reconciled_events") == [
         ("differs", TRANSACTION)
     ]
 
-    before = contents(shop)
-    again = reconcile(shop, shelf)
+    before = contents(asking)
+    again = reconcile(asking, shelf)
     assert (again["found"], again["healed"]) == (0, 0)
-    assert contents(shop) == before
+    assert contents(asking) == before
 
 
 @pytest.mark.parametrize("is_old", [False, True])
 def test_nobody_is_welcomed_to_what_was_bought_before_paddlewheel(
-    shop: Engine, *, is_old: bool
+    asking: Engine, *, is_old: bool
 ) -> None:
     stamped = "now()" if is_old else "'2001-01-01'"
     edit(
-        shop,
+        asking,
         "INSERT INTO deployment (id, environment, stamped_at)"
         f" VALUES (1, 'local', {stamped})"
         " ON CONFLICT (id) DO UPDATE SET stamped_at = excluded.stamped_at",
     )
     shelf = Shelf(*purchase())
-    tell(shop, published("customer.created"))
+    tell(asking, published("customer.created"))
 
-    reconcile(shop, shelf)
+    reconcile(asking, shelf)
 
-    assert rows(shop, "SELECT mails FROM reconciled_events") == [(not is_old,)]
-    assert rows(shop, ACCESS) == [("python-basics", "active")]
-    assert rows(shop, "SELECT state, reason FROM notifications") == [
+    assert rows(asking, "SELECT mails FROM reconciled_events") == [(not is_old,)]
+    assert rows(asking, ACCESS) == [("python-basics", "active")]
+    assert rows(asking, "SELECT state, reason FROM notifications") == [
         ("skipped", "backfill") if is_old else ("pending", None)
     ]
 
@@ -214,16 +214,16 @@ def test_other_objects_heal_as_well(bought: Engine, shelf: Shelf) -> None:
         assert reconcile(bought, shelf, kind)["found"] == 0
 
 
-def test_rows_of_an_old_backup_are_brought_up_to_date(shop: Engine) -> None:
+def test_rows_of_an_old_backup_are_brought_up_to_date(asking: Engine) -> None:
     told = purchase()
-    tell(shop, *told[:3])
+    tell(asking, *told[:3])
 
-    ended = reconcile(shop, Shelf(*told))
+    ended = reconcile(asking, Shelf(*told))
     activate([], 1)
 
     assert (ended["found"], ended["healed"]) == (1, 1)
-    assert one(shop, "SELECT status FROM transactions") == "completed"
-    assert rows(shop, ACCESS) == [("python-basics", "active")]
+    assert one(asking, "SELECT status FROM transactions") == "completed"
+    assert rows(asking, ACCESS) == [("python-basics", "active")]
 
 
 def test_an_answer_that_is_older_than_our_row_changes_nothing(core: Engine) -> None:
@@ -300,11 +300,11 @@ def test_what_the_provider_no_longer_has_is_kept_and_told(
     assert rows(bought, FINDINGS)[0] == ("not_at_provider", TRANSACTION, "cleared")
 
 
-def test_what_we_learned_of_during_the_walk_is_not_missing(shop: Engine) -> None:
+def test_what_we_learned_of_during_the_walk_is_not_missing(asking: Engine) -> None:
     shelf = Shelf()
-    shelf.meanwhile = lambda: tell(shop, *purchase())
+    shelf.meanwhile = lambda: tell(asking, *purchase())
 
-    assert reconcile(shop, shelf)["found"] == 0
+    assert reconcile(asking, shelf)["found"] == 0
 
 
 def test_what_cannot_be_understood_makes_a_run_partial(
@@ -326,29 +326,29 @@ def test_what_cannot_be_understood_makes_a_run_partial(
     )
 
 
-def test_a_run_goes_on_where_it_was(shop: Engine) -> None:
+def test_a_run_goes_on_where_it_was(asking: Engine) -> None:
     told = numbered(5)
-    tell(shop, *told)
+    tell(asking, *told)
     shelf = Shelf(*told)
     shelf.page_size = 2
-    run = add_run(shop, RunKind.TRANSACTIONS)
+    run = add_run(asking, RunKind.TRANSACTIONS)
 
     def fail() -> None:
         if len(shelf.asked) == 2:
             raise ConnectionError
 
     shelf.meanwhile = fail
-    ended = finish(shop, shelf, run)
+    ended = finish(asking, shelf, run)
 
     ids = sorted(shelf.entities[ApiList.TRANSACTIONS])
     assert [asked.after for asked in shelf.asked] == ["", ids[1], ids[1], ids[3]]
     assert (ended["state"], ended["seen"], ended["expected"]) == ("complete", 5, 5)
 
 
-def test_a_kill_between_finding_and_healing_loses_neither(shop: Engine) -> None:
+def test_a_kill_between_finding_and_healing_loses_neither(asking: Engine) -> None:
     shelf = Shelf(*purchase())
-    tell(shop, published("customer.created"))
-    run = add_run(shop, RunKind.TRANSACTIONS)
+    tell(asking, published("customer.created"))
+    run = add_run(asking, RunKind.TRANSACTIONS)
     keep = Objects.keep
 
     def dies(self: Objects, connection: Connection, *given: Any) -> Progress:
@@ -356,44 +356,44 @@ def test_a_kill_between_finding_and_healing_loses_neither(shop: Engine) -> None:
         raise KeyboardInterrupt
 
     with patch.object(Objects, "keep", dies), pytest.raises(KeyboardInterrupt):
-        go_on(shop, shelf)
+        go_on(asking, shelf)
     count = "SELECT count(*) FROM reconciled_events"
-    assert (rows(shop, FINDINGS), one(shop, count)) == ([], 0)
+    assert (rows(asking, FINDINGS), one(asking, count)) == ([], 0)
 
-    go_on(shop, shelf)
-    assert (rows(shop, FINDINGS), one(shop, count)) == ([(*DIFFERS, "open")], 1)
+    go_on(asking, shelf)
+    assert (rows(asking, FINDINGS), one(asking, count)) == ([(*DIFFERS, "open")], 1)
 
-    ended = finish(shop, shelf, run)
+    ended = finish(asking, shelf, run)
     assert (ended["found"], ended["healed"]) == (1, 1)
 
 
-def test_two_runs_at_once_put_in_one_event(shop: Engine) -> None:
+def test_two_runs_at_once_put_in_one_event(asking: Engine) -> None:
     shelf = Shelf(*purchase())
-    tell(shop, published("customer.created"))
-    first = add_run(shop, RunKind.TRANSACTIONS)
+    tell(asking, published("customer.created"))
+    first = add_run(asking, RunKind.TRANSACTIONS)
     recent = datetime(2024, 1, 1, tzinfo=UTC)
-    second = add_run(shop, RunKind.TRANSACTIONS, RunScope.RECENT, since=recent)
+    second = add_run(asking, RunKind.TRANSACTIONS, RunScope.RECENT, since=recent)
 
-    go_on(shop, shelf)
-    assert one(shop, "SELECT count(*) FROM inbox WHERE event_id LIKE 'pw_%'") == 1
+    go_on(asking, shelf)
+    assert one(asking, "SELECT count(*) FROM inbox WHERE event_id LIKE 'pw_%'") == 1
 
-    finish(shop, shelf, first)
-    assert [show(shop, run)["found"] for run in (first, second)] == [1, 1]
-    assert rows(shop, FINDINGS) == [(*DIFFERS, "cleared")]
+    finish(asking, shelf, first)
+    assert [show(asking, run)["found"] for run in (first, second)] == [1, 1]
+    assert rows(asking, FINDINGS) == [(*DIFFERS, "cleared")]
 
 
-def test_what_died_before_is_not_put_in_again(shop: Engine) -> None:
+def test_what_died_before_is_not_put_in_again(asking: Engine) -> None:
     shelf = Shelf(*purchase())
-    first = add_run(shop, RunKind.TRANSACTIONS)
-    go_on(shop, shelf)
-    edit(shop, "UPDATE inbox SET state = 'dead'")
-    assert finish(shop, shelf, first)["healed"] == 0
+    first = add_run(asking, RunKind.TRANSACTIONS)
+    go_on(asking, shelf)
+    edit(asking, "UPDATE inbox SET state = 'dead'")
+    assert finish(asking, shelf, first)["healed"] == 0
 
-    ended = reconcile(shop, shelf)
+    ended = reconcile(asking, shelf)
 
     assert (ended["found"], ended["healed"]) == (1, 0)
-    assert one(shop, "SELECT count(*) FROM inbox") == 1
-    assert rows(shop, FINDINGS) == [(*DIFFERS, "open")]
+    assert one(asking, "SELECT count(*) FROM inbox") == 1
+    assert rows(asking, FINDINGS) == [(*DIFFERS, "open")]
 
 
 def test_what_died_under_an_id_of_its_own_is_not_put_in_again(
@@ -428,27 +428,27 @@ def test_a_row_that_somebody_holds_is_not_waited_for(
 
 
 def test_an_event_that_does_not_pass_holds_a_run_up_for_ten_minutes(
-    shop: Engine,
+    asking: Engine,
 ) -> None:
     shelf = Shelf(*purchase())
-    run = add_run(shop, RunKind.TRANSACTIONS)
-    go_on(shop, shelf)
-    step(shop, shelf)
-    assert show(shop, run)["state"] == "pending"
+    run = add_run(asking, RunKind.TRANSACTIONS)
+    go_on(asking, shelf)
+    step(asking, shelf)
+    assert show(asking, run)["state"] == "pending"
 
-    edit(shop, "UPDATE reconciled_events SET found_at = now() - interval '601 s'")
-    step(shop, shelf)
+    edit(asking, "UPDATE reconciled_events SET found_at = now() - interval '601 s'")
+    step(asking, shelf)
 
-    assert show(shop, run)["state"] == "complete"
-    assert show(shop, run)["healed"] == 0
-    assert rows(shop, FINDINGS) == [(*DIFFERS, "open")]
+    assert show(asking, run)["state"] == "complete"
+    assert show(asking, run)["healed"] == 0
+    assert rows(asking, FINDINGS) == [(*DIFFERS, "open")]
 
 
-def test_many_differences_are_looked_at_again_step_by_step(shop: Engine) -> None:
+def test_many_differences_are_looked_at_again_step_by_step(asking: Engine) -> None:
     shelf = Shelf(*numbered(5))
 
     with patch.object(healing, "A_STEP", 2):
-        ended = reconcile(shop, shelf)
+        ended = reconcile(asking, shelf)
 
     assert (ended["state"], ended["found"], ended["healed"]) == ("complete", 5, 5)
 

@@ -1,10 +1,8 @@
 """The database goes away under workers that are busy: put off, never lost, never dead."""
 
 import os
-import signal
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 from celery import Celery
@@ -13,14 +11,12 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
 from tests.factories import add_events, one, rows
-from tests.fixtures.database import migrate
+from tests.fixtures.frozen import frozen
 from tests.fixtures.processes import eventually
 from tests.fixtures.workers import CeleryProcess
 from tests.purchases import purchase, renamed
-from worker.database import make_engine
 from worker.rings import publish_ring
 from worker.servers.postgres import Postgres
-from worker.settings import Settings
 
 pytestmark = pytest.mark.drill
 Start = Callable[..., CeleryProcess]
@@ -41,16 +37,6 @@ CALM = {
 
 
 @pytest.fixture
-def own_engine(
-    own_postgres: Postgres, make_settings: Callable[..., Settings]
-) -> Iterator[Engine]:
-    url = migrate(own_postgres.create_database("drill"))
-    engine = make_engine(make_settings(database_url=url), "test")
-    yield engine
-    engine.dispose()
-
-
-@pytest.fixture
 def busy(
     own_postgres: Postgres,
     own_engine: Engine,
@@ -60,7 +46,7 @@ def busy(
 ) -> list[CeleryProcess]:
     """Start a worker and beat on a backlog, and wait until some of it is done."""
     del broker
-    overrides = {**CALM, "database_url": own_postgres.url_of("drill")}
+    overrides = {**CALM, "database_url": own_postgres.url}
     name = f"w{os.urandom(4).hex()}@here"
     processes = [
         start_celery(
@@ -116,16 +102,7 @@ def test_restarts_under_load_cost_nothing(
 def test_a_frozen_database_is_waited_for(
     own_postgres: Postgres, own_engine: Engine, busy: list[CeleryProcess]
 ) -> None:
-    signal_all(own_postgres, signal.SIGSTOP)
-    time.sleep(3)
-    signal_all(own_postgres, signal.SIGCONT)
+    with frozen(own_postgres):
+        time.sleep(3)
     assert pending(own_engine) > 0
     assert_whole(own_engine, busy)
-
-
-def signal_all(server: Postgres, number: signal.Signals) -> None:
-    # Its backends are each in a session of their own.
-    pid = server.pid
-    backends = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    for one_pid in [str(pid), *backends]:
-        os.kill(int(one_pid), number)

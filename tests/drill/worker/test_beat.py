@@ -1,6 +1,6 @@
 """Beat shows that it lives, and ticks whatever the database does."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 
 import pytest
@@ -9,15 +9,12 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
 from tests.factories import rows
-from tests.fixtures.database import migrate
 from tests.fixtures.frozen import frozen
 from tests.fixtures.processes import eventually
 from tests.fixtures.workers import CeleryProcess
-from worker.database import make_engine
 from worker.heartbeats import BEAT, of_queue
 from worker.pulses import QUEUES
 from worker.servers.postgres import Postgres
-from worker.settings import Settings
 
 pytestmark = pytest.mark.drill
 Start = Callable[..., CeleryProcess]
@@ -54,21 +51,11 @@ def test_beat_and_every_queue_show_themselves_again_and_again(
 
 
 @pytest.fixture
-def own_engine(
-    own_postgres: Postgres, make_settings: Callable[..., Settings]
-) -> Iterator[Engine]:
-    url = migrate(own_postgres.create_database("drill"))
-    engine = make_engine(make_settings(database_url=url), "test")
-    yield engine
-    engine.dispose()
-
-
-@pytest.fixture
 def beat(
     own_postgres: Postgres, own_engine: Engine, broker: Redis, start_celery: Start
 ) -> CeleryProcess:
     """A beat on a database of its own, which it has written to."""
-    url = own_postgres.url_of("drill")
+    url = own_postgres.url
     one = start_celery(*SCHEDULER, database_url=url, **SHORT)
     eventually(lambda: BEAT in shown(own_engine), what="beat has shown itself")
     own_engine.dispose()

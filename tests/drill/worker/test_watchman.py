@@ -13,18 +13,16 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import OperationalError
 
 from tests.factories import rows
-from tests.fixtures.database import migrate
 from tests.fixtures.frozen import frozen
 from tests.fixtures.platform import Platform, reply
 from tests.fixtures.processes import eventually
 from tests.fixtures.workers import CeleryProcess
-from worker.database import make_engine
 from worker.heartbeats import BEAT, WATCH, WATCHMAN, of_queue
 from worker.processes.spawn import Program, spawn
 from worker.pulses import QUEUES
 from worker.servers.postgres import Postgres
 from worker.servers.valkey import Valkey
-from worker.settings import ROOT, Settings
+from worker.settings import ROOT
 
 pytestmark = pytest.mark.drill
 Start = Callable[..., CeleryProcess]
@@ -59,16 +57,6 @@ def start_watchman(
     yield start
     for process in started:
         process.kill_all()
-
-
-@pytest.fixture
-def own_engine(
-    own_postgres: Postgres, make_settings: Callable[..., Settings]
-) -> Iterator[Engine]:
-    url = migrate(own_postgres.create_database("drill"))
-    engine = make_engine(make_settings(database_url=url), "test")
-    yield engine
-    engine.dispose()
 
 
 def living(engine: Engine) -> set[str]:
@@ -160,7 +148,7 @@ def test_the_death_of_the_broker_is_told_by_the_watchman_alone(
 def test_a_database_that_is_away_is_told_of_once_and_outlived(
     how: str, own_postgres: Postgres, own_engine: Engine, start_watchman: Start
 ) -> None:
-    watchman = start_watchman(database_url=own_postgres.url_of("drill"))
+    watchman = start_watchman(database_url=own_postgres.url)
     eventually(lambda: WATCHMAN in living(own_engine), what="he lives")
     own_engine.dispose()
 
@@ -185,7 +173,7 @@ def test_a_database_that_is_away_is_told_of_once_and_outlived(
 def test_he_can_be_stopped_while_the_database_is_frozen(
     own_postgres: Postgres, own_engine: Engine, start_watchman: Start
 ) -> None:
-    watchman = start_watchman(database_url=own_postgres.url_of("drill"))
+    watchman = start_watchman(database_url=own_postgres.url)
     eventually(lambda: WATCHMAN in living(own_engine), what="he lives")
     own_engine.dispose()
     with frozen(own_postgres):

@@ -37,29 +37,29 @@ FETCHES = "SELECT state, customer_id FROM customer_fetches ORDER BY customer_id"
 
 
 def test_a_buyer_nobody_told_of_is_asked_for_and_gets_access(
-    shop: Engine, answering: Answering
+    asking: Engine, answering: Answering
 ) -> None:
     answering.know(customer())
-    tell(shop, bought())
-    assert one(shop, "SELECT reason FROM parked") == "unknown learner"
+    tell(asking, bought())
+    assert one(asking, "SELECT reason FROM parked") == "unknown learner"
 
     assert release().endswith("1 buyer to be asked for")
     assert fetch([], 1) == "1 fetched"
     record([], 1)
     activate([], 1)
 
-    assert rows(shop, "SELECT * FROM parked") == []
-    assert rows(shop, "SELECT state FROM enrollments") == [("active",)]
-    assert one(shop, "SELECT email FROM learners") == customer()["data"]["email"]
-    assert rows(shop, FETCHES) == [("fetched", CUSTOMER)]
+    assert rows(asking, "SELECT * FROM parked") == []
+    assert rows(asking, "SELECT state FROM enrollments") == [("active",)]
+    assert one(asking, "SELECT email FROM learners") == customer()["data"]["email"]
+    assert rows(asking, FETCHES) == [("fetched", CUSTOMER)]
     assert rows(
-        shop, "SELECT source, state, event_type FROM inbox WHERE event_id LIKE 'pw_%'"
+        asking, "SELECT source, state, event_type FROM inbox WHERE event_id LIKE 'pw_%'"
     ) == [("reconciliation", "processed", "customer.updated")]
 
 
-def test_a_buyer_is_asked_for_once(shop: Engine, answering: Answering) -> None:
+def test_a_buyer_is_asked_for_once(asking: Engine, answering: Answering) -> None:
     answering.know(customer())
-    tell(shop, bought())
+    tell(asking, bought())
     release()
     fetch([], 1)
 
@@ -69,36 +69,36 @@ def test_a_buyer_is_asked_for_once(shop: Engine, answering: Answering) -> None:
 
 
 def test_who_became_known_meanwhile_is_not_asked_for(
-    shop: Engine, answering: Answering
+    asking: Engine, answering: Answering
 ) -> None:
-    tell(shop, bought())
+    tell(asking, bought())
     release()
-    tell(shop, customer())
+    tell(asking, customer())
 
     assert fetch([], 1) == "1 known"
     assert answering.asked == []
 
 
 def test_an_event_that_came_after_the_answer_wins(
-    shop: Engine, answering: Answering
+    asking: Engine, answering: Answering
 ) -> None:
     answering.know(customer())
-    tell(shop, bought())
+    tell(asking, bought())
     release()
     fetch([], 1)
     later = customer()
     later["event_type"] = "customer.updated"
     later["data"] |= {"email": "new@example.com", "updated_at": "2030-01-01T00:00:00Z"}
-    tell(shop, later)
+    tell(asking, later)
 
-    assert one(shop, "SELECT email FROM customers") == "new@example.com"
-    assert one(shop, "SELECT count(*) FROM learners") == 1
+    assert one(asking, "SELECT email FROM customers") == "new@example.com"
+    assert one(asking, "SELECT count(*) FROM learners") == 1
 
 
 def test_a_customer_that_is_not_there_stays_parked_and_is_not_asked_for_again(
-    shop: Engine, answering: Answering
+    asking: Engine, answering: Answering
 ) -> None:
-    tell(shop, bought())
+    tell(asking, bought())
     release()
 
     assert fetch([], 1) == "1 missing"
@@ -106,22 +106,22 @@ def test_a_customer_that_is_not_there_stays_parked_and_is_not_asked_for_again(
 
     assert fetch([], 1) == "nothing due"
     assert len(answering.asked) == 1
-    assert one(shop, "SELECT count(*) FROM parked") == 1
+    assert one(asking, "SELECT count(*) FROM parked") == 1
     state = "SELECT state FROM findings WHERE kind = 'customer_missing'"
-    assert one(shop, state) == "open"
+    assert one(asking, state) == "open"
 
-    tell(shop, customer())
+    tell(asking, customer())
 
-    assert one(shop, state) == "cleared"
+    assert one(asking, state) == "cleared"
 
 
 def test_two_workers_at_once_ask_for_each_buyer_once(
-    shop: Engine, sessions: Callable[[], Engine], answering: Answering
+    asking: Engine, sessions: Callable[[], Engine], answering: Answering
 ) -> None:
     numbers = range(1, 13)
     for number in numbers:
         answering.know(customer(number))
-    tell(shop, *map(bought, numbers))
+    tell(asking, *map(bought, numbers))
     together = threading.Barrier(2)
     fetched: list[int] = []
 
@@ -144,42 +144,42 @@ def test_two_workers_at_once_ask_for_each_buyer_once(
 
     assert sum(fetched) == len(numbers)
     assert sorted(answering.asked) == sorted(answering.customers)
-    assert one(shop, "SELECT count(*) FROM learners") == len(numbers)
-    assert rows(shop, "SELECT * FROM parked") == []
+    assert one(asking, "SELECT count(*) FROM learners") == len(numbers)
+    assert rows(asking, "SELECT * FROM parked") == []
 
 
 def test_a_row_that_another_took_over_changes_nothing(
-    shop: Engine, answering: Answering
+    asking: Engine, answering: Answering
 ) -> None:
     answering.know(customer())
-    tell(shop, bought())
+    tell(asking, bought())
     release()
 
     def lose(request: BaseHTTPRequestHandler) -> None:
-        with shop.begin() as connection:
+        with asking.begin() as connection:
             lost = "UPDATE customer_fetches SET lease_token = gen_random_uuid()"
             connection.execute(text(lost))
         reply(request, 200, {"data": customer()["data"]})
 
     answering.answer = lose
-    ask(shop)
+    ask(asking)
 
-    assert rows(shop, FETCHES) == [("pending", CUSTOMER)]
-    assert one(shop, "SELECT count(*) FROM inbox WHERE event_id LIKE 'pw_%'") == 0
+    assert rows(asking, FETCHES) == [("pending", CUSTOMER)]
+    assert one(asking, "SELECT count(*) FROM inbox WHERE event_id LIKE 'pw_%'") == 0
 
 
-def test_the_same_answer_again_is_one_event(shop: Engine) -> None:
+def test_the_same_answer_again_is_one_event(asking: Engine) -> None:
     entity = json.dumps(customer()["data"]).encode()
     spaced = json.dumps(customer()["data"], indent=2).encode()
 
-    with shop.begin() as connection:
+    with asking.begin() as connection:
         stored = store_synthetic(connection, "paddle", "customer", entity)
         again = store_synthetic(connection, "paddle", "customer", spaced)
 
     assert stored is not None
     assert again is None
-    assert one(shop, "SELECT count(*) FROM inbox") == 1
-    assert one(shop, "SELECT count(*) FROM inbox_bodies") == 1
+    assert one(asking, "SELECT count(*) FROM inbox") == 1
+    assert one(asking, "SELECT count(*) FROM inbox_bodies") == 1
     assert record([], 1) == "1 processed"
 
 

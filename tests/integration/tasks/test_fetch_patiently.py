@@ -28,24 +28,24 @@ INSERT INTO heartbeats VALUES ('alerts.watch', now(), now() - interval '9 days')
 
 
 def test_while_the_api_is_busy_nobody_asks_and_nothing_is_counted(
-    shop: Engine, answering: Answering
+    asking: Engine, answering: Answering
 ) -> None:
     refusal = {"error": {"code": "too_many_requests"}}
     answering.answer = lambda request: reply(request, 429, refusal, retry_after="90")
-    tell(shop, bought(1), bought(2), bought(3))
+    tell(asking, bought(1), bought(2), bought(3))
     release()
 
-    assert "3 retry" in ask(shop)
+    assert "3 retry" in ask(asking)
 
     # The first was told to wait, and the others took its word.
     assert len(answering.asked) == 1
-    assert rows(shop, FETCH) == [
+    assert rows(asking, FETCH) == [
         ("pending", 0, "ApiBusyError: answered 429 (too_many_requests)")
     ] * 3  # fmt: skip
     waits = (
         "SELECT min(next_attempt_at - now()) > interval '80 s' FROM customer_fetches"
     )
-    assert one(shop, waits)
+    assert one(asking, waits)
 
 
 @pytest.mark.parametrize(
@@ -57,57 +57,57 @@ def test_while_the_api_is_busy_nobody_asks_and_nothing_is_counted(
     ],
 )
 def test_what_is_not_the_rows_fault_never_kills_it(
-    shop: Engine, answering: Answering, status: int, code: str, said: str
+    asking: Engine, answering: Answering, status: int, code: str, said: str
 ) -> None:
     problem = {"error": {"code": code, "detail": f"not with {KEY}"}}
     answering.answer = lambda request: reply(request, status, problem)
-    tell(shop, bought())
+    tell(asking, bought())
     release()
 
     for _ in range(settings().retry_limit + 2):
-        assert "1 retry" in ask(shop)
+        assert "1 retry" in ask(asking)
 
-    ((state, failures, error),) = rows(shop, FETCH)
+    ((state, failures, error),) = rows(asking, FETCH)
     assert (state, failures) == ("pending", 0)
     assert said in error
-    assert KEY not in str(rows(shop, "SELECT * FROM attempts")) + error
+    assert KEY not in str(rows(asking, "SELECT * FROM attempts")) + error
     longest = (
         "SELECT max(next_attempt_at - now()) <= interval '6 min' FROM customer_fetches"
     )
-    assert one(shop, longest)
+    assert one(asking, longest)
 
     answering.answer = None
     answering.know(customer())
-    assert ask(shop) == "1 fetched"
+    assert ask(asking) == "1 fetched"
 
 
-def test_a_no_for_good_is_a_dead_letter(shop: Engine, answering: Answering) -> None:
+def test_a_no_for_good_is_a_dead_letter(asking: Engine, answering: Answering) -> None:
     problem = {"error": {"code": "invalid_field"}}
     answering.answer = lambda request: reply(request, 400, problem)
-    tell(shop, bought())
+    tell(asking, bought())
     release()
 
     with pytest.raises(DeadLettered, match="1 dead"):
         fetch([], 1)
-    assert rows(shop, "SELECT work_table, error FROM dead_letters") == [
+    assert rows(asking, "SELECT work_table, error FROM dead_letters") == [
         ("customer_fetches", "answered 400 (invalid_field)")
     ]
 
 
 def test_an_answer_that_is_no_customer_is_a_dead_letter(
-    shop: Engine, answering: Answering
+    asking: Engine, answering: Answering
 ) -> None:
     answering.customers[CUSTOMER] = {"id": CUSTOMER}
-    tell(shop, bought())
+    tell(asking, bought())
     release()
 
     with pytest.raises(DeadLettered, match="1 dead"):
         fetch([], 1)
-    assert one(shop, "SELECT count(*) FROM inbox WHERE event_id LIKE 'pw_%'") == 0
+    assert one(asking, "SELECT count(*) FROM inbox WHERE event_id LIKE 'pw_%'") == 0
 
 
 def test_an_api_that_says_nothing_is_given_up_in_time(
-    shop: Engine, answering: Answering, configured: Callable[..., Settings]
+    asking: Engine, answering: Answering, configured: Callable[..., Settings]
 ) -> None:
     def hang(_: BaseHTTPRequestHandler) -> None:
         answering.over.wait(60)
@@ -122,38 +122,38 @@ def test_an_api_that_says_nothing_is_given_up_in_time(
         hard_limit_seconds=3,
         lease_seconds=4,
     )
-    tell(shop, bought())
+    tell(asking, bought())
     release()
 
-    assert "1 retry" in ask(shop)
-    assert one(shop, "SELECT last_error FROM customer_fetches").startswith(
+    assert "1 retry" in ask(asking)
+    assert one(asking, "SELECT last_error FROM customer_fetches").startswith(
         "ApiDownError: no answer: "
     )
 
 
 def test_rows_that_a_lost_key_left_behind_wait_for_one(
-    shop: Engine, monkeypatch: pytest.MonkeyPatch
+    asking: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tell(shop, bought())
+    tell(asking, bought())
     release()
     monkeypatch.delenv("PADDLE_API_KEY")
     settings.cache_clear()
 
-    assert "1 retry" in ask(shop)
-    assert rows(shop, FETCH) == [
+    assert "1 retry" in ask(asking)
+    assert rows(asking, FETCH) == [
         ("pending", 0, "ApiRefusedError: there is no key for the provider's API")
     ]
 
 
 def test_an_api_that_says_no_for_long_is_told_of_with_whom_it_holds_up(
-    shop: Engine, answering: Answering
+    asking: Engine, answering: Answering
 ) -> None:
     problem = {"error": {"code": "forbidden"}}
     answering.answer = lambda request: reply(request, 403, problem)
-    tell(shop, bought(1), bought(2))
+    tell(asking, bought(1), bought(2))
     release()
-    ask(shop)
-    with shop.begin() as connection:
+    ask(asking)
+    with asking.begin() as connection:
         connection.execute(text(WATCHED))
         connection.execute(
             text("UPDATE customer_fetches SET pending_since = now() - interval '1 h'")

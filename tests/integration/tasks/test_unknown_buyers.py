@@ -28,21 +28,21 @@ def test_without_a_key_nobody_is_asked_for(
     assert one(core, "SELECT count(*) FROM parked") == 1
 
 
-def test_who_has_waited_for_a_moment_only_is_not_asked_for_yet(shop: Engine) -> None:
-    tell(shop, bought())
-    with shop.begin() as connection:
+def test_who_has_waited_for_a_moment_only_is_not_asked_for_yet(asking: Engine) -> None:
+    tell(asking, bought())
+    with asking.begin() as connection:
         connection.execute(text("UPDATE transactions SET waits_since = now()"))
 
     assert release() == "nothing parked can be released"
-    assert rows(shop, FETCHES) == []
+    assert rows(asking, FETCHES) == []
 
 
 def test_few_are_asked_for_at_a_time_and_the_longest_waiting_first(
-    shop: Engine, monkeypatch: pytest.MonkeyPatch
+    asking: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("worker.fetching.MOST_WAITING", 2)
-    tell(shop, bought(1), bought(2), bought(3))
-    with shop.begin() as connection:
+    tell(asking, bought(1), bought(2), bought(3))
+    with asking.begin() as connection:
         connection.execute(
             text("""
             UPDATE transactions SET waits_since = now() - interval '1 h'
@@ -57,26 +57,26 @@ def test_few_are_asked_for_at_a_time_and_the_longest_waiting_first(
         )
 
     release()
-    first = [customer_id[-1] for _, customer_id in rows(shop, FETCHES)]
+    first = [customer_id[-1] for _, customer_id in rows(asking, FETCHES)]
     release()
-    assert one(shop, "SELECT count(*) FROM customer_fetches") == 2
-    ask(shop)
+    assert one(asking, "SELECT count(*) FROM customer_fetches") == 2
+    ask(asking)
     release()
 
     assert first == ["1", "3"]
-    assert one(shop, "SELECT count(*) FROM customer_fetches") == 3
+    assert one(asking, "SELECT count(*) FROM customer_fetches") == 3
 
 
-def test_a_buyer_who_waits_for_a_price_alone_is_not_asked_for(shop: Engine) -> None:
-    tell(shop, customer(), transaction("transaction.completed", None))
+def test_a_buyer_who_waits_for_a_price_alone_is_not_asked_for(asking: Engine) -> None:
+    tell(asking, customer(), transaction("transaction.completed", None))
 
-    assert one(shop, "SELECT reason FROM parked") == "unknown price"
+    assert one(asking, "SELECT reason FROM parked") == "unknown price"
     release()
-    assert rows(shop, FETCHES) == []
+    assert rows(asking, FETCHES) == []
 
 
-def test_who_waits_for_a_subscription_is_asked_for_too(shop: Engine) -> None:
-    with shop.begin() as connection:
+def test_who_waits_for_a_subscription_is_asked_for_too(asking: Engine) -> None:
+    with asking.begin() as connection:
         connection.execute(
             text("""
             INSERT INTO subscriptions (provider, id, customer_id, waits_since)
@@ -87,4 +87,4 @@ def test_who_waits_for_a_subscription_is_asked_for_too(shop: Engine) -> None:
 
     release()
 
-    assert rows(shop, FETCHES) == [("pending", "ctm_1")]
+    assert rows(asking, FETCHES) == [("pending", "ctm_1")]

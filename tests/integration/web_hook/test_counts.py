@@ -9,7 +9,6 @@ from sqlalchemy import Engine
 
 from bench.load import body_of, request_of, run_load
 from tests.factories import one, rows
-from tests.fixtures.database import migrate
 from tests.fixtures.processes import eventually
 from tests.fixtures.receivers import (
     HASTY,
@@ -34,8 +33,8 @@ WHERE outcome = :outcome AND reason = :reason AND skew_seconds IS NOT NULL
 
 @pytest.fixture
 def database(own_postgres: Postgres) -> str:
-    """A migrated database on a server that the test may stop."""
-    return migrate(own_postgres.url)
+    """Of a server that the test may stop."""
+    return own_postgres.url
 
 
 def counted(url: str) -> list[tuple[Any, ...]]:
