@@ -139,4 +139,5 @@ def test_the_same_garbage_twice_is_one_letter(
         broker.lpush("maintenance", json.dumps(GARBAGE["no 3-list"][0]))
     sender.send_task("tests.sleep", args=[0])
     eventually(lambda: worker.lines("task_succeeded"), what="the good one ran")
+    eventually(lambda: broker.hlen("unacked") == 0, what="both were filed")
     assert letters(engine) == ["InvalidMessage"]
