@@ -18,7 +18,7 @@ from tasks.expire import expire
 from tasks.record import record
 from tasks.release import release
 from tests.factories import add_event, one
-from tests.fixtures.database import migrate
+from tests.fixtures.database import emptying, migrate
 from tests.histories.bodies import Body
 from tests.histories.oracle import Person
 from tests.purchases import stored
@@ -53,11 +53,14 @@ DO $$ DECLARE it record; BEGIN
 END $$;
 """
 _TABLES = text("""
-SELECT string_agg(quote_ident(relname), ', ') FROM pg_class
+SELECT quote_ident(relname) FROM pg_class
  WHERE relkind IN ('r', 'p') AND NOT relispartition
    AND relnamespace = 'public'::regnamespace AND relname <> 'alembic_version'
    AND relname <> 'deployment'
 """)
+#: DELETE takes a fortieth of the time of TRUNCATE, and leaves the dead rows in the files:
+#: so often those go, too.
+NEW_FILES = 100
 _HAS = text("""
 SELECT l.id, e.course_key, e.state, e.reason, e.access_until, e.seats,
        coalesce(named.value, address.value) AS person
@@ -99,12 +102,18 @@ class Deployment:
     engine: Engine
     offers: dict[str, list[Given]] = field(default_factory=dict)
     ahead: timedelta = timedelta()
+    resets: int = 0
 
     def reset(self) -> None:
         """Empty it, and set the clock right."""
         self.ahead, self.offers = timedelta(), {}
+        self.resets += 1
         with self.engine.begin() as connection:
-            connection.execute(text(f"TRUNCATE {connection.scalar(_TABLES)}"))
+            tables = connection.execute(_TABLES).scalars().all()
+            if self.resets % NEW_FILES == 0:
+                connection.execute(text(f"TRUNCATE {', '.join(tables)}"))
+            else:
+                connection.exec_driver_sql(emptying(tables))
             connection.execute(text("UPDATE moved.clock SET ahead = '0'"))
 
     @property
