@@ -25,7 +25,7 @@ from worker.channels.deadline import Deadline
 from worker.channels.errors import AddressRefusedError, UnreachableError
 from worker.channels.registry import CHANNELS
 from worker.channels.resting import FIRST_REST, WHY, rest_of
-from worker.channels.sending import Sending
+from worker.notices.sending import Sending
 from worker.errors import PermanentError, TransientError
 from worker.lifecycle import Ending, Lease
 from worker.notices.ahead import Turns
@@ -37,6 +37,8 @@ from worker.settings import Settings, settings
 from worker.work_tables import NOTIFICATIONS
 
 log = structlog.get_logger()
+
+TOO_SLOW = "the message before took all its time"
 
 
 @app.task(name="notifications.send")
@@ -130,6 +132,9 @@ class Post:
         except (TransientError, PermanentError, DBAPIError) as error:
             if isinstance(error, UnreachableError):
                 self._unreachable[name] = error
+            elif deadline.is_over:
+                # The next one would wait as long, with those of other channels behind.
+                self._unreachable[name] = UnreachableError(TOO_SLOW)
             row.take_back()
             raise
         if ending.state == NotificationState.DOUBTFUL:

@@ -45,6 +45,11 @@ class Deadline:
         """Set it so that services that take their time can still answer."""
         return cls(config.soft_limit_seconds * SHARE_OF_ONE_ALERT)
 
+    @property
+    def is_over(self) -> bool:
+        """Whether no time is left."""
+        return time.monotonic() >= self._at
+
     def left(self) -> float:
         """Return the seconds that are left.
 

@@ -106,7 +106,7 @@ class Mail:
             except (OSError, smtplib.SMTPException) as error:
                 sentence = _sentence(self._kept, error, letter)
                 self._hang_up()
-                if _is_over(deadline):
+                if deadline.is_over:
                     raise TransientError(sentence) from None
             else:
                 return self._kept
@@ -140,14 +140,6 @@ def _is_about_us(error: Exception) -> bool:
         UnicodeError,
     )
     return isinstance(error, unable) or type(error) is smtplib.SMTPException
-
-
-def _is_over(deadline: Deadline) -> bool:
-    try:
-        deadline.left()
-    except TimeoutError:
-        return True
-    return False
 
 
 def _begin_anew(connection: Connection, deadline: Deadline) -> None:

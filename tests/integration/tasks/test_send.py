@@ -16,9 +16,9 @@ from tests.fixtures.mail_server import DROP, HANG, MailServer, content_of
 from tests.integration.tasks.conftest import Desk
 from tests.notices import BUYER, purchase, tell
 from worker import lifecycle
-from worker.channels.sending import Sending
+from worker.notices.sending import Sending
 from worker.doubtful import mark_doubtful
-from worker.errors import LostLeaseError
+from worker.errors import LostLeaseError, TransientError
 from worker.settings import Settings
 from worker.work_tables import NOTIFICATIONS, Claimant
 
@@ -285,6 +285,24 @@ def test_what_was_declared_doubtful_stays_so_when_its_sender_wakes(
     assert desk.work().sentence() == "nothing due"
     assert desk.row(row_id).state == "doubtful"
     assert len(mail_server.mails) == 1
+
+
+@pytest.mark.parametrize("step", ["greeting", "MAIL", "RCPT", "DATA"])
+def test_a_silent_server_is_waited_for_once_a_run(
+    desk: Desk, mail_server: MailServer, step: str
+) -> None:
+    for _ in range(3):
+        welcome(desk)
+    mail_server.faults[step] = HANG
+    lease = claim(desk, "here")
+    post = desk.make(desk.config.model_copy(update={"soft_limit_seconds": 1}))
+    said = []
+    for row_id in lease.rows:
+        with pytest.raises(TransientError) as raised:
+            post(desk.engine, lease, row_id)
+        said.append(str(raised.value))
+    assert said[0].startswith(step if step != "greeting" else "the greeting")
+    assert mail_server.connections == 1
 
 
 def test_nothing_is_sent_for_a_row_that_was_taken_over(

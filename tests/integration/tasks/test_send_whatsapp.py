@@ -126,11 +126,12 @@ def test_after_a_doubt_a_channel_rests_for_the_run(
     assert len(cloud_api.taken) == 1
 
 
+@pytest.mark.parametrize("step", ["greeting", "MAIL", "RCPT", "DATA"])
 def test_whatsapp_flows_while_mail_hangs(
-    desk: Desk, mail_server: MailServer, cloud_api: CloudApi
+    desk: Desk, mail_server: MailServer, cloud_api: CloudApi, step: str
 ) -> None:
     welcomes(desk, 3)
-    mail_server.faults["greeting"] = HANG
+    mail_server.faults[step] = HANG
     desk.config = desk.config.model_copy(update=SHORT)
     work_through(desk)
     assert states(desk, "whatsapp") == [("sent", None)] * 3
