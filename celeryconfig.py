@@ -74,7 +74,7 @@ imports = (
     "tasks.fetch",
     "tasks.activate",
     "tasks.send",
-    "tasks.notices",
+    "tasks.remind",
     "tasks.tell",
     "tasks.sweep",
     "tasks.watch",

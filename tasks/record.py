@@ -45,8 +45,8 @@ from worker.bulk import keys_of
 from worker.drain import Result
 from worker.grants import Cause, recompute
 from worker.notices.ledger_changes import make_of
-from worker.notices.orders import note_orders
 from worker.people import Circle, neighbours, recognise
+from worker.platform_orders import note_orders
 from worker.settings import settings
 from worker.users import link
 from worker.work_tables import ACCESS_CHANGES, INBOX, NOTIFICATIONS

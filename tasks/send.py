@@ -25,12 +25,12 @@ from worker.channels.deadline import Deadline
 from worker.channels.errors import AddressRefusedError, UnreachableError
 from worker.channels.registry import CHANNELS
 from worker.channels.resting import FIRST_REST, WHY, rest_of
-from worker.notices.sending import Sending
 from worker.errors import PermanentError, TransientError
 from worker.lifecycle import Ending, Lease
 from worker.notices.ahead import Turns
 from worker.notices.links import Links
 from worker.notices.reading import Notice
+from worker.notices.sending import Sending
 from worker.notices.suppressing import suppress
 from worker.notices.templates import render
 from worker.settings import Settings, settings

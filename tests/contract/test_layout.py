@@ -66,6 +66,13 @@ def test_each_task_lives_in_a_file_named_by_its_verb() -> None:
     assert names == there
 
 
+def test_no_task_lives_in_a_file_named_by_its_noun() -> None:
+    nouns = {name.partition(".")[0] for name in celeryconfig.task_routes}
+    there = {path.stem for path in (ROOT / "tasks").glob("*.py")}
+
+    assert there & nouns == set()
+
+
 def test_each_routed_task_is_one_that_exists() -> None:
     told = "".join(path.read_text() for path in (ROOT / "tasks").glob("*.py"))
 

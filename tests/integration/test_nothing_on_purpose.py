@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 
 from models.findings import FindingKind
 from tasks.activate import activate
-from tasks.notices import plan
 from tasks.release import release
+from tasks.remind import plan
 from tests import subscriptions
 from tests.catalog import apply, apply_existing, catalog_text
 from tests.checking import findings, walk

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine
 
 from models.notices import NoticeKind
-from tasks.notices import plan
+from tasks.remind import plan
 from tests.notices import BUYER, JUST_NOW, past_due, purchase, tell, turns, unpaid
 from tests.purchases import Body
 from tests.subscriptions import item, subscription

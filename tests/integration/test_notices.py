@@ -10,8 +10,8 @@ from sqlalchemy import Engine, text
 from models.notices import NoticeKind
 from models.reconciliation import RunKind, RunScope
 from tasks.activate import activate
-from tasks.notices import plan
 from tasks.record import record
+from tasks.remind import plan
 from tests.factories import add_events, rows
 from tests.notices import (
     BUYER,

@@ -8,8 +8,8 @@ from sqlalchemy import Engine, text
 from models.notices import NoticeKind
 from tasks.activate import activate
 from tasks.expire import expire
-from tasks.notices import plan
 from tasks.record import record
+from tasks.remind import plan
 from tests.factories import add_events, rows
 from tests.notices import (
     BUYER,

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from models.notices import NoticeKind
-from tasks.notices import plan
+from tasks.remind import plan
 from tests.factories import rows
 from tests.notices import (
     BUYER,

@@ -11,8 +11,8 @@ from tests.integration.test_interleavings import event, interleave, recording
 from tests.people import World, act, owners, record
 from tests.purchases import Body
 from worker import lifecycle
-from worker.channels.sending import Sending
 from worker.errors import LostLeaseError
+from worker.notices.sending import Sending
 from worker.settings import Settings
 from worker.work_tables import NOTIFICATIONS, Claimant
 

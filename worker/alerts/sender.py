@@ -17,10 +17,10 @@ from worker import lifecycle
 from worker.alerts.delivery import UndeliveredError, deliver
 from worker.alerts.ways import Refusal, Way, letter_of, ways_of
 from worker.channels.deadline import Deadline
-from worker.channels.sending import FINISH_WAITS_SECONDS
 from worker.database import is_machinery
 from worker.failures import Failure, Verdict
 from worker.lifecycle import Ending, Lease
+from worker.notices.sending import FINISH_WAITS_SECONDS
 from worker.sentry import tell_alert
 from worker.settings import Settings
 

@@ -16,9 +16,9 @@ from tests.fixtures.mail_server import DROP, HANG, MailServer, content_of
 from tests.integration.tasks.conftest import Desk
 from tests.notices import BUYER, purchase, tell
 from worker import lifecycle
-from worker.notices.sending import Sending
 from worker.doubtful import mark_doubtful
 from worker.errors import LostLeaseError, TransientError
+from worker.notices.sending import Sending
 from worker.settings import Settings
 from worker.work_tables import NOTIFICATIONS, Claimant
 

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from models.notices import NoticeKind
-from tasks.notices import plan
+from tasks.remind import plan
 from tests.factories import rows
 from tests.fixtures.answering import KEY, Answering, reply
 from tests.fixtures.mail_server import MailServer, content_of
