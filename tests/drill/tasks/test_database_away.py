@@ -95,7 +95,10 @@ def test_restarts_under_load_cost_nothing(
         time.sleep(0.3)
     # In the middle of a batch, or of a claim.
     hit = ("machinery_failed", "task_ended_without_verdict")
-    assert any(process.lines(event) for process in busy for event in hit)
+    eventually(
+        lambda: any(process.lines(event) for process in busy for event in hit),
+        what="somebody was hit",
+    )
     assert_whole(own_engine, busy)
 
 

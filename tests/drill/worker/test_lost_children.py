@@ -115,10 +115,10 @@ def test_a_warm_shutdown_ends_what_runs_and_leaves_nothing_unacknowledged(
 ) -> None:
     worker = start_worker("maintenance", processes=2)
     for _ in range(6):
-        sender.send_task("tests.sleep", args=[1])
+        sender.send_task("tests.sleep", args=[3])
     eventually(lambda: broker.hlen("unacked") >= 2, what="two are taken")
-    # Well into their second: the parent has heard from the children that they run.
-    time.sleep(0.3)
+    # Well into their time: the parent has heard from the children that they run.
+    time.sleep(1.5)
     assert worker.terminate() == 0
     done = len(worker.lines("task_succeeded"))
     assert done >= 2

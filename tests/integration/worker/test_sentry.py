@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -84,7 +85,13 @@ try:
 except errors.ConflictError:
     structlog.get_logger().exception("group_failed")
 """
+#: What is told of a task that ends badly: by the child, and of the child by its parent.
+TOLD = {"tests.fail": "task_ended_without_verdict", "tests.die": "child_lost"}
 Environment = Callable[..., dict[str, str]]
+
+
+def has_told(played: PlayedSentry, event: str) -> bool:
+    return event in played.names()
 
 
 def run(program: str, environment: dict[str, str]) -> None:
@@ -164,10 +171,11 @@ def test_a_worker_reports_from_child_and_parent(
     start_worker: Callable[..., CeleryProcess],
 ) -> None:
     start_worker("maintenance", sentry_dsn=played_sentry.dsn)
-    for task in ("tests.fail", "tests.one_of_each", "tests.die"):
+    sender.send_task("tests.one_of_each")
+    # One after the other: a child that is killed takes along what it has yet to send.
+    for task, event in TOLD.items():
         sender.send_task(task)
-    for name in ("child_lost", "task_ended_without_verdict"):
-        eventually(lambda name=name: name in played_sentry.names(), what=name)  # type: ignore[misc]
+        eventually(partial(has_told, played_sentry, event), what=f"{event} is told")
     processes = {event["tags"]["process"] for event in played_sentry.events}
     assert processes == {"worker"}
     for secret in SECRETS:
