@@ -21,7 +21,8 @@ from worker.channels.codes import error_of, of_reply
 from worker.channels.contract import Message
 from worker.channels.deadline import Deadline
 from worker.channels.errors import RefusesUsError, UnreachableError
-from worker.channels.letter import Letter, without_controls, write_letter
+from worker.channels.letter import Letter, write_letter
+from worker.channels.replies import clean_words
 from worker.channels.smtp import CLOSING, Connection, Route
 from worker.errors import PaddlewheelError, PermanentError, TransientError
 from worker.lifecycle import Ending
@@ -38,10 +39,6 @@ AFTER_RCPT = {"RCPT", "DATA", END_OF_DATA}
 #: A kept connection that says nothing for this share of the time is replaced; what
 #: remains is enough for a new one.
 SHARE_OF_RESET = 0.25
-#: A server's words are shown to operators; the rest of a longer reply helps nobody.
-LONGEST_WORDS = 200
-#: Anything that could be an address, quoted and international ones included.
-ADDRESS = re.compile(r"[^\s<>(),;:]*@[^\s<>(),;]*")
 
 
 class Mail:
@@ -241,13 +238,3 @@ def _sentence(connection: Connection, error: Exception, letter: Letter) -> str:
             f"{connection.stage}: {error.smtp_code} {clean_words(raw, letter.secrets)}"
         ).strip()
     return f"{connection.stage}: {type(error).__name__}"
-
-
-def clean_words(words: bytes, secrets: Iterable[str]) -> str:
-    """Return a server's words on one line, without these and without any address."""
-    text = without_controls(words.decode("utf-8", "replace"))
-    for secret in secrets:
-        # Whole words: a name of one letter would leave nothing to read.
-        exact = rf"(?<!\w){re.escape(secret)}(?!\w)"
-        text = re.sub(exact, "…", text, flags=re.IGNORECASE)
-    return ADDRESS.sub("…", text)[:LONGEST_WORDS]

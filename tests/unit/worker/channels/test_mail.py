@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.channels.errors import AddressRefusedError, RefusesUsError
-from worker.channels.mail import LONGEST_WORDS, clean_words, dotted, refusal_of
+from worker.channels.mail import dotted, refusal_of
+from worker.channels.replies import LONGEST_WORDS, clean_words
 from worker.channels.smtp import Route
 from worker.errors import PermanentError, TransientError
 
