@@ -16,6 +16,7 @@ from models.access import BY_HAND, AccessState, GrantSource
 from models.people import normalized
 from worker.audit import audit
 from worker.errors import PaddlewheelError
+from worker.grant_statements import LOCK_ORDER
 from worker.grants import Cause, tell
 
 PROVIDER = "paddlewheel"
@@ -32,13 +33,15 @@ _LOCK_LEARNER = text("""
 SELECT ref, merged_into FROM learners WHERE id = :learner FOR NO KEY UPDATE
 """)
 _COURSES = text("SELECT key FROM courses ORDER BY key")
-_GIVEN = text("""
-SELECT id, source, source_id, ends_at FROM grants
+_GIVEN = text(f"""
+SELECT id, source, source_id, ends_at FROM grants g
 WHERE learner_id = :learner AND course_key = :course AND provider = :provider
   AND source = ANY(:by_hand) AND state = 'active'
   AND (ends_at IS NULL OR ends_at > now())
-ORDER BY id FOR UPDATE
-""").bindparams(provider=PROVIDER, by_hand=[source.value for source in BY_HAND])
+ORDER BY {LOCK_ORDER} FOR UPDATE
+""").bindparams(  # noqa: S608 (a constant)
+    provider=PROVIDER, by_hand=[source.value for source in BY_HAND]
+)
 _GIVE = text("""
 INSERT INTO grants (source, provider, source_id, line_id, course_key, learner_id, state,
                     cause, starts_at, ends_at)

@@ -27,14 +27,19 @@ LEFT JOIN LATERAL (
   WHERE g.provider = s.provider AND g.source_id = s.id ORDER BY g.id LIMIT 1
 ) AS given ON true
 """
+#: When a purchase was paid, which is when access begins: by the time when it happened,
+#: and not by the event that tells of it. An invoice may be paid long after its issue.
+PAID_AT = """
+coalesce((SELECT min(captured_at) FROM payments p
+          WHERE p.provider = s.provider AND p.transaction_id = s.id),
+         s.billed_at, s.opened_at, s.clock_updated_at)
+"""
 # Only sources that can bear grants are read whole: those with money in, and those
 # that have given some already. Without a learner a source can only wait; one that is
 # marked may wait no longer.
 PURCHASES = text(f"""
 SELECT s.provider, s.id, s.status, {LEARNER}, s.waits_since, s.user_refusal, s.currency,
-       coalesce((SELECT min(captured_at) FROM payments p
-                 WHERE p.provider = s.provider AND p.transaction_id = s.id),
-                s.billed_at, s.opened_at, s.clock_updated_at) AS started_at
+       {PAID_AT} AS started_at
 FROM transactions s JOIN {_TOUCHED.format(id="id")} USING (provider, id)
 {LEARNER_JOINS.format(user="s.user_id")}
 WHERE s.status IN ('paid', 'completed') OR given.learner_id IS NOT NULL
@@ -133,6 +138,8 @@ COLUMNS = (
     "ends_as",
 )
 _CHANGING = COLUMNS[5:]
+#: Whoever locks several grants ``g`` does so in the order in which they are written.
+LOCK_ORDER = ", ".join(f'g.{name} COLLATE "C"' for name in COLUMNS[:5])
 WRITE = text(f"""
 INSERT INTO grants AS known ({", ".join(COLUMNS)})
 SELECT {", ".join(COLUMNS)} FROM {unnested(GRANTS, COLUMNS)}

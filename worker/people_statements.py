@@ -2,6 +2,8 @@
 
 from sqlalchemy import text
 
+from worker.grant_statements import LOCK_ORDER
+
 _ASKED = """unnest(CAST(:providers AS text[]), CAST(:ids AS text[]))
   AS asked(provider, id)"""
 _OWN = """own.kind = 'customer' AND own.value = {customer}.provider || ':' || {customer}.id"""
@@ -175,7 +177,7 @@ LEFT JOIN learners "user" ON "user".ref = told.ref
 WHERE person.id = told.id
 """)
 # What a person gave stays with whom it was given to, or who that one is by now.
-BY_HAND = text("""
+BY_HAND = text(f"""
 SELECT g.id, g.learner_id, g.course_key,
        coalesce(heir.merged_into, home.merged_into, home.id) AS holder
 FROM grants g
@@ -183,8 +185,8 @@ JOIN learners home ON home.id = coalesce(g.former_learners[1], g.learner_id)
 LEFT JOIN learners heir ON heir.id = home.merged_into
 WHERE g.source = ANY(:by_hand) AND g.learner_id = ANY(:holders)
   AND g.learner_id <> coalesce(heir.merged_into, home.merged_into, home.id)
-ORDER BY g.id FOR UPDATE OF g
-""")
+ORDER BY {LOCK_ORDER} FOR UPDATE OF g
+""")  # noqa: S608
 HAND_OVER = text("""
 UPDATE grants AS g SET learner_id = told.holder, changed_at = clock_timestamp(),
   former_learners = CASE WHEN g.former_learners @> ARRAY[g.learner_id]

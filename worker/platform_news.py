@@ -15,7 +15,7 @@ from models.outgoing import DeliveryKind
 from worker import crumbs
 from worker.channels.platform_hook import News, moment_news_of, news_of
 from worker.errors import PermanentError
-from worker.grant_statements import LEARNER, LEARNER_JOINS
+from worker.grant_statements import LEARNER, LEARNER_JOINS, PAID_AT
 
 _DELIVERY = text("""
 SELECT d.kind, d.provider, d.subject_id,
@@ -34,14 +34,10 @@ _PAYMENT = text("""
 SELECT * FROM payment_status
 WHERE provider = :provider AND transaction_id = :transaction_id
 """)
-# When it was paid is when access begins.
 _BUYER = text(f"""
 SELECT l.ref AS learner_ref, c.email, bought.at
 FROM (
-  SELECT s.provider, s.customer_id, {LEARNER},
-         coalesce((SELECT min(captured_at) FROM payments p
-                   WHERE p.provider = s.provider AND p.transaction_id = s.id),
-                  s.billed_at, s.opened_at, s.clock_updated_at) AS at
+  SELECT s.provider, s.customer_id, {LEARNER}, {PAID_AT} AS at
   FROM transactions s
   {LEARNER_JOINS.format(user="s.user_id")}
   WHERE s.provider = :provider AND s.id = :transaction_id

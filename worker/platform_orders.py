@@ -11,22 +11,21 @@ from sqlalchemy import Connection, text
 from models.key import Key
 from worker.after_commit import Rings
 from worker.bulk import keys_of
+from worker.grant_statements import PAID_AT
+from worker.notices.news import NEWS_DAYS
 from worker.settings import Settings
 from worker.work_tables import PLATFORM_DELIVERIES
 
 # By the time when it happened and not by the event that tells of it: later events of an
 # old purchase are no news. For the same reason what a backfill has brought is held back
 # for good, though not what happened to it afterwards.
-_NOTE = text("""
+_NOTE = text(f"""
 WITH checkout AS (
-  SELECT t.provider, t.id, t.status,
-         coalesce((SELECT min(captured_at) FROM payments p
-                   WHERE p.provider = t.provider AND p.transaction_id = t.id),
-                  t.billed_at, t.opened_at, t.clock_updated_at) AS paid_at
-  FROM transactions t
+  SELECT s.provider, s.id, s.status, {PAID_AT} AS paid_at
+  FROM transactions s
   JOIN unnest(CAST(:providers AS text[]), CAST(:ids AS text[])) AS touched(provider, id)
     USING (provider, id)
-  WHERE t.origin IN ('web', 'api') AND coalesce(t.collection_mode, '') <> 'manual'
+  WHERE s.origin IN ('web', 'api') AND coalesce(s.collection_mode, '') <> 'manual'
 ), happened AS (
   SELECT 'order.completed' AS kind, provider, id AS subject_id,
          id AS transaction_id, paid_at AS at
@@ -39,7 +38,7 @@ WITH checkout AS (
 )
 INSERT INTO platform_deliveries (kind, provider, subject_id, version)
 SELECT h.kind, h.provider, h.subject_id, 1 FROM happened h
-WHERE h.at > now() - interval '3 days' AND NOT EXISTS (
+WHERE h.at > now() - interval '{NEWS_DAYS} days' AND NOT EXISTS (
   SELECT FROM event_entities told
   JOIN reconciled_events r ON r.inbox_id = told.inbox_id AND NOT r.mails
   JOIN inbox i ON i.id = told.inbox_id AND i.provider = h.provider
@@ -47,7 +46,7 @@ WHERE h.at > now() - interval '3 days' AND NOT EXISTS (
 ORDER BY h.kind, h.provider, h.subject_id
 ON CONFLICT DO NOTHING
 RETURNING id
-""")
+""")  # noqa: S608 (constants)
 
 
 def note_orders(

@@ -10,17 +10,15 @@ from typing import Any
 
 import structlog
 from sqlalchemy import Engine, Row, text
-from sqlalchemy.exc import DBAPIError
 
 from models.alerts import MessageKind, MessageState, Severity
 from worker import lifecycle
 from worker.alerts.delivery import UndeliveredError, deliver
 from worker.alerts.ways import Refusal, Way, letter_of, ways_of
 from worker.channels.deadline import Deadline
-from worker.database import is_machinery
 from worker.failures import Failure, Verdict
 from worker.lifecycle import Ending, Lease
-from worker.notices.sending import FINISH_WAITS_SECONDS
+from worker.patience import patiently
 from worker.sentry import tell_alert
 from worker.settings import Settings
 
@@ -111,7 +109,7 @@ class Sender:
         if needless or message.would_overtake:
             return needless or WAITS
         way = self._send(message, deadline, lease.rows[row_id].failures)
-        return _end(engine, lease, row_id, way)
+        return patiently(lambda: _end(engine, lease, row_id, way))
 
     def _send(self, message: Row[Any], deadline: Deadline, failures: int) -> Way | None:
         """Return the way that took it; None: none wants it."""
@@ -178,20 +176,7 @@ def tell_log_and_sentry(message: Row[Any]) -> None:
 
 
 def _end(engine: Engine, lease: Lease, row_id: int, way: Way | None) -> Ending | None:
-    """Note which way took it; a server that restarts is given a little time."""
-    for wait in FINISH_WAITS_SECONDS:
-        try:
-            return _finish(engine, lease, row_id, way)
-        except DBAPIError as error:
-            if not is_machinery(error):
-                raise
-            time.sleep(wait)
-    return _finish(engine, lease, row_id, way)
-
-
-def _finish(
-    engine: Engine, lease: Lease, row_id: int, way: Way | None
-) -> Ending | None:
+    """Note which way took it."""
     ending = SENT if way else NO_WAY
     with engine.begin() as connection:
         if not lifecycle.hold(connection, lease, [row_id]):

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from models.notices import NoticeKind
-from worker.grant_statements import LEARNER, LEARNER_JOINS
+from worker.grant_statements import LEARNER, LEARNER_JOINS, PAID_AT
 from worker.notices.news import HELD_BACK, NEWS_DAYS, NO_NEWS
 
 #: What a buyer does; the rest a subscription does by itself.
@@ -33,12 +33,6 @@ EXISTS (
     AND {recently})
 """
 _ATTEMPTED_AT = "coalesce(p.attempted_at, p.clock_updated_at)"
-# An invoice may be paid long after it was issued.
-_PAID_AT = """
-coalesce((SELECT min(p.captured_at) FROM payments p
-          WHERE p.provider = s.provider AND p.transaction_id = s.id),
-         s.billed_at, s.opened_at)
-"""
 # What the lines of a transaction give, as far as anybody has said.
 _COURSES = """
 SELECT coalesce(o.course_key, l.course) FROM transaction_lines l
@@ -127,7 +121,7 @@ WHERE {_FIRST} AND s.status NOT IN ('paid', 'completed', 'canceled')
 FROM transactions s {_OF_TRANSACTION}
 WHERE {_FIRST} AND s.status = 'completed'
 """,
-        f"{_RECENTLY.format(moment=_PAID_AT)} AND {_NEWS}",
+        f"{_RECENTLY.format(moment=PAID_AT)} AND {_NEWS}",
     ),
     NoticeKind.TRIAL_ENDING: _due(
         NoticeKind.TRIAL_ENDING,

@@ -4,50 +4,37 @@ Each step is a short transaction of its own, and each changes the row only while
 claim is still ours.
 """
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import DBAPIError
 
 from worker import lifecycle
-from worker.database import is_machinery
 from worker.errors import LostLeaseError
+from worker.grant_statements import LOCK_ORDER
 from worker.lifecycle import Ending, Lease
+from worker.notices.turns import IS_MOVED
+from worker.patience import patiently
 
-#: Waits before what became of a message is written down once more, in seconds. If that
-#: fails for good the row stays in ``sending`` and becomes doubtful.
-FINISH_WAITS_SECONDS = (0.2, 0.5, 1.0)
 # The log of transactions is one: who waits for a later one has waited for those before.
 _LET_WAIT = "SET LOCAL synchronous_commit = off"
 
 # Whoever moves the access to another learner waits until this is committed, and then
 # finds a mail that may be out; or has moved it before, and then the mail stays here.
-_KEEP_ACCESS = text("""
+_KEEP_ACCESS = text(f"""
 SELECT FROM notifications n
 JOIN enrollments e ON e.id = n.enrollment_id
 JOIN grants g ON g.learner_id = e.learner_id AND g.course_key = e.course_key
-WHERE n.id = :id ORDER BY g.id FOR SHARE OF g
+WHERE n.id = :id ORDER BY {LOCK_ORDER} FOR SHARE OF g
 """)
-_BEGIN = text("""
+_BEGIN = text(f"""
 UPDATE notifications n
 SET state = 'sending', leased_until = clock_timestamp() + :lease,
   message_id = coalesce(message_id, :message_id)
 WHERE n.id = :id AND n.lease_token = :token AND n.state = 'pending' AND NOT EXISTS (
-  SELECT FROM enrollments e
-  JOIN grants gone ON gone.former_learners @> ARRAY[e.learner_id]
-    AND gone.course_key = e.course_key AND gone.learner_id <> e.learner_id
-  WHERE e.id = n.enrollment_id
-    AND (gone.state = 'active' OR n.kind = 'welcome' OR NOT EXISTS (
-      SELECT FROM grants held
-      WHERE held.learner_id = e.learner_id AND held.course_key = e.course_key))
-    AND (n.kind <> 'welcome' OR NOT EXISTS (
-      SELECT FROM grants held
-      WHERE held.learner_id = e.learner_id AND held.course_key = e.course_key
-        AND held.state = 'active')))
-""")
+  SELECT FROM enrollments e WHERE e.id = n.enrollment_id AND {IS_MOVED})
+""")  # noqa: S608
 _TAKE_BACK = text("""
 UPDATE notifications SET state = 'pending'
 WHERE id = :id AND lease_token = :token AND state = 'sending'
@@ -104,17 +91,13 @@ class Sending:
         self._write_down(write)
 
     def _write_down(self, write: Callable[[], object]) -> None:
-        """Write in a transaction; a server that restarts is given a little time."""
-        for wait in (*FINISH_WAITS_SECONDS, None):
-            try:
-                with self.connection.begin():
-                    write()
-            except DBAPIError as error:
-                if wait is None or not is_machinery(error):
-                    raise
-                time.sleep(wait)
-            else:
-                return
+        """Write in a transaction; where that fails for good it becomes doubtful."""
+
+        def transaction() -> None:
+            with self.connection.begin():
+                write()
+
+        patiently(transaction)
 
     def _row(self) -> dict[str, object]:
         return {"id": self.row_id, "token": self.lease.token}

@@ -13,18 +13,26 @@ from worker.lifecycle import Ending
 from worker.notices.access_changes import AS_TOLD, BEFORE_A_RESTORE, KIND_OF, PERSONS
 from worker.restored import was_told_of_change, welcomed_before
 
-# Access may have moved to another learner, who is told there; and who was told as
-# another learner is not told again.
-_WELCOME = text("""
-SELECT n.id, e.state = 'active' AND (
-         NOT EXISTS (
-           SELECT FROM grants gone
-           WHERE gone.former_learners @> ARRAY[e.learner_id]
-             AND gone.course_key = e.course_key AND gone.learner_id <> e.learner_id)
-         OR EXISTS (
-           SELECT FROM grants held
-           WHERE held.learner_id = e.learner_id AND held.course_key = e.course_key
-             AND held.state = 'active')) AS has_access,
+# A grant of the learner ``e`` for its course.
+_HELD = """
+SELECT FROM grants held
+WHERE held.learner_id = e.learner_id AND held.course_key = e.course_key
+"""
+#: True of a message ``n`` about access ``e`` that has moved to another learner, who is
+#: told there: a welcome, if nothing is left to be welcomed to here; the news of a
+#: change, if access is there, or nothing of it here.
+IS_MOVED = f"""
+EXISTS (
+  SELECT FROM grants gone
+  WHERE gone.former_learners @> ARRAY[e.learner_id]
+    AND gone.course_key = e.course_key AND gone.learner_id <> e.learner_id
+    AND CASE n.kind
+      WHEN 'welcome' THEN NOT EXISTS ({_HELD} AND held.state = 'active')
+      ELSE gone.state = 'active' OR NOT EXISTS ({_HELD}) END)
+"""
+# Who was told as another learner is not told again.
+_WELCOME = text(f"""
+SELECT n.id, e.state = 'active' AND NOT {IS_MOVED} AS has_access,
        ARRAY(
          SELECT told.state FROM grants g
          JOIN enrollments before ON before.learner_id = ANY(g.former_learners)
@@ -36,19 +44,11 @@ SELECT n.id, e.state = 'active' AND (
            AND g.former_learners IS NOT NULL) AS told_before
 FROM notifications n JOIN enrollments e ON e.id = n.enrollment_id
 WHERE n.id = ANY(:ids)
-""")
+""")  # noqa: S608
 # What the person was told last, over this channel; and whether a message before this
 # one is going out at this moment.
 _CHANGE = text(f"""
-SELECT e.state, e.reason,
-       EXISTS (
-         SELECT FROM grants gone
-         WHERE gone.former_learners @> ARRAY[e.learner_id]
-           AND gone.course_key = e.course_key AND gone.learner_id <> e.learner_id
-           AND (gone.state = 'active' OR NOT EXISTS (
-             SELECT FROM grants held
-             WHERE held.learner_id = e.learner_id
-               AND held.course_key = e.course_key))) AS is_moved,
+SELECT e.state, e.reason, {IS_MOVED} AS is_moved,
        last.kind AS told, coalesce(last.is_going, false) AS is_going
 FROM notifications n JOIN enrollments e ON e.id = n.enrollment_id
 LEFT JOIN LATERAL (
@@ -68,7 +68,7 @@ LEFT JOIN LATERAL (
   ORDER BY told.finished_at DESC NULLS LAST, told.id DESC LIMIT 1
 ) AS last ON true
 WHERE n.id = :id
-""")  # noqa: S608 (constants)
+""")  # noqa: S608
 NO_ACCESS = Ending(NotificationState.SKIPPED, "no access any more")
 TOLD_BEFORE = Ending(NotificationState.SKIPPED, "told under another account")
 MOVED = Ending(NotificationState.SKIPPED, "access is under another account")
