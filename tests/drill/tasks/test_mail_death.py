@@ -2,22 +2,19 @@
 
 import os
 import signal
-import subprocess
-import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from sqlalchemy import Engine, text
 
 from tests import outgoing
+from tests.drill.tasks.conftest import Sender, StartSender
 from tests.fixtures.mail_server import HANG, MailServer
 from tests.fixtures.processes import eventually
 from worker.doubtful import mark_doubtful
-from worker.settings import ROOT
 
 pytestmark = pytest.mark.drill
-SEND = "from tasks.send import send; send.apply(args=([], 1))"
 SHORT = {
     "lock_timeout_seconds": 0.8,
     "statement_timeout_seconds": 1.5,
@@ -30,28 +27,21 @@ DUE = text("""
 UPDATE notifications SET next_attempt_at = now()
 WHERE state = 'pending' AND leased_until < clock_timestamp()
 """)
-Send = Callable[[], subprocess.Popen[bytes]]
+Send = Callable[[], Sender]
 
 
 @pytest.fixture
 def start_sending(
-    engine: Engine, mail_server: MailServer, process_env: Callable[..., dict[str, str]]
-) -> Iterator[Send]:
+    engine: Engine,
+    mail_server: MailServer,
+    process_env: Callable[..., dict[str, str]],
+    start_sender: StartSender,
+) -> Send:
     """Return a function that starts a process which sends what is due."""
     environment = process_env(smtp_url=mail_server.url, **SHORT)
-    started: list[subprocess.Popen[bytes]] = []
-
-    def start() -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-c", SEND]
-        started.append(subprocess.Popen(command, cwd=ROOT, env=environment))
-        return started[-1]
-
     with engine.begin() as connection:
         outgoing.add_notification(connection)
-    yield start
-    for process in started:
-        process.kill()
-        process.wait()
+    return lambda: start_sender(environment)
 
 
 def state(engine: Engine) -> str:
@@ -65,18 +55,13 @@ def swept(engine: Engine) -> bool:
         return mark_doubtful(connection) == 1
 
 
-def kill(process: subprocess.Popen[bytes]) -> None:
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-
-
 def test_killed_before_data_the_mail_is_sent_later(
     engine: Engine, mail_server: MailServer, start_sending: Send
 ) -> None:
     mail_server.faults["RCPT"] = HANG
     process = start_sending()
     eventually(lambda: mail_server.reached("RCPT"))
-    kill(process)
+    process.kill()
     mail_server.faults.clear()
     assert state(engine) == "pending"
 
@@ -85,7 +70,7 @@ def test_killed_before_data_the_mail_is_sent_later(
             return connection.execute(DUE).rowcount == 1
 
     eventually(due)
-    assert start_sending().wait(60) == 0
+    assert start_sending().wait() == 0
     assert state(engine) == "sent"
     assert len(mail_server.mails) == 1
 
@@ -103,12 +88,12 @@ def test_killed_while_sending_the_mail_is_doubtful(
     mail_server.faults[step] = HANG
     process = start_sending()
     eventually(lambda: mail_server.reached(step))
-    kill(process)
+    process.kill()
     mail_server.faults.clear()
     assert state(engine) == "sending"
     assert not swept(engine), "its lease is not over"
     eventually(lambda: swept(engine))
-    assert start_sending().wait(60) == 0
+    assert start_sending().wait() == 0
     assert state(engine) == "doubtful"
     assert len(mail_server.mails) == mails
 
@@ -127,11 +112,11 @@ def test_killed_between_the_yes_and_its_note_the_mail_is_doubtful(
         waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
         with engine.connect() as looker:
             eventually(lambda: looker.execute(waiting).scalar_one())
-        kill(process)
+        process.kill()
         holder.rollback()
     assert state(engine) == "sending"
     eventually(lambda: swept(engine))
-    assert start_sending().wait(60) == 0
+    assert start_sending().wait() == 0
     assert state(engine) == "doubtful"
     assert len(mail_server.mails) == 1
 
@@ -147,6 +132,6 @@ def test_frozen_past_its_lease_the_sender_changes_nothing(
     eventually(lambda: swept(engine))
     thawed.set()
     os.kill(process.pid, signal.SIGCONT)
-    assert process.wait(60) == 0
+    assert process.wait() == 0
     assert state(engine) == "doubtful"
     assert len(mail_server.mails) == 1

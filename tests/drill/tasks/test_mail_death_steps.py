@@ -1,35 +1,18 @@
 """kill -9 at every step of the dialogue: no key twice, no row without an end."""
 
-import os
-import signal
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 
 import pytest
 from sqlalchemy import Engine, text
 
 from tests import outgoing
+from tests.drill.tasks.conftest import Sender, StartSender
 from tests.fixtures.mail_server import HANG, MailServer
 from tests.fixtures.processes import eventually
 from worker.doubtful import mark_doubtful
-from worker.settings import ROOT
 
 pytestmark = pytest.mark.drill
-#: Imports once; each line asks for a process that sends what is due.
-FORKING = """
-import os, sys
-from tasks.send import send
-for _ in sys.stdin:
-    pid = os.fork()
-    if not pid:
-        os.dup2(2, 1)
-        send.apply(args=([], 1))
-        os._exit(0)
-    print(pid, flush=True)
-    print(os.waitpid(pid, 0)[1], flush=True)
-"""
 #: Where nobody who is killed can know whether the mail is out.
 WINDOW = {"DATA", "354", "content", "answer"}
 #: Where a sender can be killed: on its first connection, and on one that it keeps.
@@ -44,39 +27,15 @@ WHERE state IN ('pending', 'sending')
 STATES = text("SELECT state, count(*) AS rows FROM notifications GROUP BY state")
 
 
-class Forker:
-    """A process that makes senders."""
-
-    def __init__(self, popen: subprocess.Popen[str]) -> None:
-        assert popen.stdin is not None
-        assert popen.stdout is not None
-        self._asks, self._tells = popen.stdin, popen.stdout
-
-    def start(self) -> int:
-        """Start a sender, and return its id."""
-        self._asks.write("\n")
-        self._asks.flush()
-        return int(self._tells.readline())
-
-    def ended(self) -> int:
-        """Wait for its end, and return its status."""
-        return int(self._tells.readline())
-
-
 @pytest.fixture
-def forker(
-    engine: Engine, mail_server: MailServer, process_env: Callable[..., dict[str, str]]
-) -> Iterator[Forker]:
+def start_sending(
+    mail_server: MailServer,
+    process_env: Callable[..., dict[str, str]],
+    start_sender: StartSender,
+) -> Callable[[], Sender]:
+    """Return a function that starts a process which sends what is due."""
     environment = process_env(smtp_url=mail_server.url)
-    with subprocess.Popen(
-        [sys.executable, "-c", FORKING],
-        cwd=ROOT,
-        env=environment,
-        text=True,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    ) as popen:
-        yield Forker(popen)
+    return lambda: start_sender(environment)
 
 
 def let_leases_end(engine: Engine) -> None:
@@ -86,11 +45,10 @@ def let_leases_end(engine: Engine) -> None:
         mark_doubtful(connection)
 
 
-def ends(engine: Engine, forker: Forker) -> dict[str, int]:
+def ends(engine: Engine, start_sending: Callable[[], Sender]) -> dict[str, int]:
     """Send what is left, in as many runs as it takes; return how all ended."""
     for _ in range(20):
-        forker.start()
-        assert forker.ended() == 0
+        assert start_sending().wait() == 0
         with engine.connect() as connection:
             states = {row.state: row.rows for row in connection.execute(STATES)}
         if "pending" not in states:
@@ -107,7 +65,7 @@ def ends(engine: Engine, forker: Forker) -> dict[str, int]:
 def test_killed_at_every_step_no_key_is_mailed_twice_and_every_row_ends(
     engine: Engine,
     mail_server: MailServer,
-    forker: Forker,
+    start_sending: Callable[[], Sender],
     steps: list[str],
     good_mails: int,
 ) -> None:
@@ -118,13 +76,12 @@ def test_killed_at_every_step_no_key_is_mailed_twice_and_every_row_ends(
     for step in steps:
         mail_server.good_mails = mail_server.mails_done + good_mails
         mail_server.faults = {step: HANG}
-        sender = forker.start()
+        sender = start_sending()
         eventually(partial(mail_server.reached, step))
-        os.kill(sender, signal.SIGKILL)
-        assert forker.ended() == signal.SIGKILL
+        sender.kill()
         mail_server.faults = {}
         let_leases_end(engine)
-    states = ends(engine, forker)
+    states = ends(engine, start_sending)
     told = mail_server.message_ids
     assert len(told) == len(set(told)), "a key was mailed twice"
     assert set(states) == {"sent", "doubtful"}
