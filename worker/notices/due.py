@@ -43,7 +43,7 @@ WHERE l.provider = s.provider AND l.transaction_id = s.id
 
 
 class Due(NamedTuple):
-    """When a message is due: by a query, in which ``{only}`` is who is asked about.
+    """When a message is due: by a query, in which ``{only}`` is which ``s`` is meant.
 
     It gives ``key``, ``provider``, ``subject_id`` and ``learner_id``; what made it so,
     ``event_id``; and where that is the clock, ``due_at``.
@@ -134,21 +134,30 @@ WHERE s.status = 'trialing' AND s.scheduled_action IS NULL AND s.next_billed_at 
         f"s.id || ':' || {_IN_UTC.format(moment='s.next_billed_at')}",
         "greatest(s.next_billed_at - CAST(:trial AS interval), s.clock_updated_at)",
     ),
-    # Of a subscription it is the purchase that it began with.
+    # Of a subscription it is the purchase that it began with. Each purchase is looked up
+    # by itself: all that is parked, read for each of thousands, would take hours.
     NoticeKind.PAYMENT_RECEIVED: _due(
         NoticeKind.PAYMENT_RECEIVED,
         f"""
 FROM (
-  SELECT p.provider, t.id, min(p.since) AS since FROM parked p
-  JOIN transactions t ON t.provider = p.provider
-    AND (p.source = 'purchase' AND t.id = p.source_id
-      OR p.source = 'subscription' AND t.subscription_id = p.source_id)
-  WHERE p.since <= now() - CAST(:parked AS interval)
-  GROUP BY p.provider, t.id
+  SELECT s.provider, s.id, s.subscription_id FROM transactions s
+  WHERE s.waits_since IS NOT NULL AND {{only}}
+  UNION
+  SELECT s.provider, s.id, s.subscription_id FROM subscriptions marked
+  JOIN transactions s
+    ON s.provider = marked.provider AND s.subscription_id = marked.id
+  WHERE marked.waits_since IS NOT NULL AND {{only}}
+) AS bought
+CROSS JOIN LATERAL (
+  SELECT min(p.since) AS since FROM parked p
+  WHERE p.provider = bought.provider
+    AND (p.source = 'purchase' AND p.source_id = bought.id
+      OR p.source = 'subscription' AND p.source_id = bought.subscription_id)
 ) AS waiting
 JOIN transactions s USING (provider, id)
 {_OF_TRANSACTION}
-WHERE {_FIRST} AND s.status IN ('paid', 'completed') AND s.grand_total_minor > 0
+WHERE waiting.since <= now() - CAST(:parked AS interval)
+  AND {_FIRST} AND s.status IN ('paid', 'completed') AND s.grand_total_minor > 0
 """,  # noqa: S608 (constants)
         f"{_RECENTLY.format(moment='waiting.since')} AND {_TOLD}",
         at="waiting.since + CAST(:parked AS interval)",

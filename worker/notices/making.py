@@ -15,7 +15,7 @@ from worker.notices.due import DUE
 from worker.notices.news import WAYS
 from worker.settings import Settings
 
-#: Made at a time, at most; the rest with the next tick.
+#: Made by one tick of the clock, at most; the rest by the next one.
 MOST = 1000
 _ONLY = """(s.provider, s.{column}) IN (
   SELECT * FROM unnest(CAST(:providers AS text[]), CAST(:ids AS text[])))"""
@@ -30,8 +30,9 @@ class Named(StrEnum):
 
 
 def make_all(connection: Connection, kind: NoticeKind, config: Settings) -> list[int]:
-    """Make all messages of a kind that are due; see ``make``."""
-    return _make(connection, _making(kind, None), kind, times_of(config))
+    """Make the messages of a kind that the clock has made due; see ``make``."""
+    values = {"most": MOST, **times_of(config)}
+    return _make(connection, _making(kind, None), kind, values)
 
 
 def make(
@@ -55,7 +56,8 @@ def make(
     """
     if not keys:
         return []
-    values = {**keys_of(sorted(keys)), **times_of(config)}
+    # No limit: nobody comes back for what an event has told.
+    values = {"most": None, **keys_of(sorted(keys)), **times_of(config)}
     return _make(connection, _making(kind, named), kind, values)
 
 
@@ -65,7 +67,7 @@ def _make(
     kind: NoticeKind,
     values: Mapping[str, Any],
 ) -> list[int]:
-    known = _only_named(statement, {"kind": kind, "most": MOST, **values})
+    known = _only_named(statement, {"kind": kind, **values})
     return list(connection.execute(statement, known).scalars())
 
 
@@ -101,7 +103,7 @@ SELECT due.key || way.suffix, :kind, way.channel, due.learner_id, due.provider,
 FROM ({due}) AS due
 CROSS JOIN LATERAL {WAYS.format(learner="due.learner_id")} AS way
 WHERE NOT EXISTS (SELECT FROM notifications n WHERE n.key = due.key || way.suffix)
-ORDER BY due.key, way.channel LIMIT :most
+ORDER BY due.key, way.channel LIMIT CAST(:most AS bigint)
 ON CONFLICT (key) DO NOTHING
 RETURNING id
 """)  # noqa: S608 (constants)
@@ -110,9 +112,8 @@ RETURNING id
 @cache
 def _still(kind: NoticeKind) -> TextClause:
     due = DUE[kind].statement(_only(Named.SUBJECTS), is_made=True)
-    # That of another channel than mail goes on behind it.
     return text(f"""
-SELECT due.event_id, due.due_at FROM ({due}) AS due WHERE :key = due.key OR starts_with(:key, due.key || ':')
+SELECT due.event_id, due.due_at FROM ({due}) AS due WHERE due.key = :key
 """)  # noqa: S608
 
 

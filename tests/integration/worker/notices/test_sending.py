@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -28,6 +28,7 @@ from tests.purchases import (
     transaction,
 )
 from worker import lifecycle
+from worker.drain import Result
 from worker.notices.sending import Sending
 from worker.settings import settings
 from worker.work_tables import NOTIFICATIONS, Claimant
@@ -53,11 +54,12 @@ def until_waiting(observer: Engine, pid: int) -> None:
     raise AssertionError("not waiting")
 
 
-def keep_first(connection: Connection, _: object) -> None:
+def keep_first(connection: Connection, _: object) -> Mapping[int, Result]:
     """Hold the grant that is written first."""
     named = {"id": f"{TRANSACTION}_1"}
     query = text("SELECT FROM grants WHERE source_id = :id FOR UPDATE")
     connection.execute(query, named)
+    return {}
 
 
 def test_a_mail_beside_refunds_of_two_purchases_locks_grants_as_they_are_written(
