@@ -30,6 +30,7 @@ JOIN learners l ON l.id = n.learner_id
 JOIN enrollments e ON e.id = n.enrollment_id
 WHERE n.message_id = :mail
 """
+_WAITING = "SELECT key FROM notifications WHERE state = 'pending'"
 #: What a message says of access: that it is there, rests or is over.
 _SAYS = {NoticeKind.WELCOME: AccessState.ACTIVE} | {
     kind: state for state, kind in KIND_OF.items()
@@ -74,7 +75,7 @@ class Outside:
 
     engine: Engine
     #: What each was mailed about each course, in this order.
-    mails: dict[Place, list[NoticeKind]] = field(default_factory=dict)
+    mails: dict[Place, list[Message]] = field(default_factory=dict)
     known: dict[Place, tuple[int, bool]] = field(default_factory=dict)
 
     def hear(self) -> None:
@@ -90,11 +91,16 @@ class Outside:
         """The platform reads everything once, as it is to do after a restore."""
         self.known = self._access()
 
+    def forget_what_waits(self) -> None:
+        """Expect again what was waiting in a backup, as the documentation has it."""
+        waiting = {key for (key,) in rows(self.engine, _WAITING)}
+        for place, told in self.mails.items():
+            self.mails[place] = [one for one in told if one.key not in waiting]
+
     def mailed_twice(self) -> dict[Place, list[NoticeKind]]:
         """Return who was told the same twice, with all that each was told."""
-        return {
-            place: told for place, told in self.mails.items() if _says_it_twice(told)
-        }
+        told = {place: [one.kind for one in self.mails[place]] for place in self.mails}
+        return {place: kinds for place, kinds in told.items() if _says_it_twice(kinds)}
 
     def differs(self) -> dict[Place, Any]:
         """Return where the platform gives other access than we say."""
@@ -120,7 +126,7 @@ class Outside:
     def _keep(self, message: Message) -> None:
         if message.kind in _SAYS:
             [place] = rows(self.engine, _WHOM, mail=message.message_id)
-            self.mails.setdefault(place, []).append(message.kind)
+            self.mails.setdefault(place, []).append(message)
 
     @staticmethod
     def _has(access: dict[Place, tuple[int, bool]], place: Place) -> bool:

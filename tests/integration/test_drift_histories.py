@@ -86,6 +86,7 @@ class Astray:
         backup.restore(self.deployment.engine)
         self.deployment.pass_time(timedelta())
         self.outside.read_view()
+        self.outside.forget_what_waits()
 
     def arrive_late(self, most: int) -> None:
         """Deliver what waits, or comes a second time."""
