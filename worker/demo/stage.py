@@ -46,6 +46,8 @@ def _overrides(alerts_port: int) -> dict[str, str]:
     return {
         # A day in a minute: waits shrink, everything else is as in production.
         "RETRY_FIRST_SECONDS": "1",
+        # Beside what is told by default.
+        "NOTIFY_ON": "refund_confirmed,order_confirmation,payment_failed",
         "SWEEP_SECONDS": "1",
         "ALERT_WATCH_SECONDS": "0.5",
         "ALERT_CALM_SECONDS": "1",

@@ -52,8 +52,10 @@ def test_a_purchase_that_is_completed_has_an_invoice_for_an_hour(
     with PaddleApi(Account(address, API_KEY)) as client:
         assert client.invoice_url(paid).startswith("https://")
         assert client.checkout_url(paid).startswith("http")
+        # A simulation tells of purchases that are not there.
+        assert client.invoice_url("txn_01hv8wptq8987qeep44cyrewp9") == ""
         with pytest.raises(ApiError, match="404"):
-            client.invoice_url("txn_01hv8wptq8987qeep44cyrewp9")
+            client.checkout_url("txn_01hv8wptq8987qeep44cyrewp9")
 
 
 def test_a_purchase_of_nothing_has_no_invoice(

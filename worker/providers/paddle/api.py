@@ -40,6 +40,7 @@ ADDRESSES = {
 }
 #: Of a whole call, where nobody asks for less.
 CALL_SECONDS = 10.0
+NOTHING_THERE = (httpx.codes.BAD_REQUEST, httpx.codes.NOT_FOUND)
 
 
 class PaddleApi:
@@ -97,8 +98,9 @@ class PaddleApi:
         try:
             content = self._asker.get(path, {})
         except ApiError as error:
-            # Zero in total, or not completed. Which code says so is not documented.
-            if error.status != httpx.codes.BAD_REQUEST or error.code == NO_CODE:
+            # Zero in total, not completed, or of a simulation, which has told of what is
+            # not there. Which codes say so is not documented.
+            if error.status not in NOTHING_THERE or error.code == NO_CODE:
                 raise
             return ""
         url = read(bytes(read(content, One).data), Link).url
