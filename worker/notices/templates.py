@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 
+from billiard.exceptions import SoftTimeLimitExceeded
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from jinja2.environment import TemplateModule
 from jinja2.exceptions import TemplateError, TemplateNotFound, TemplateSyntaxError
@@ -32,6 +33,8 @@ LOCALE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8}){0,3}")
 BLOCKS = ("subject", "body")
 #: What a template may have besides: a sentence that WhatsApp puts behind the subject.
 WHY = "why"
+#: How Jinja tells what was looked for in a thing: that may be a fact.
+NOT_IN = " object' has no "
 #: What a layout must define.
 PARTS = ("p", "strong", "button", "page")
 
@@ -167,15 +170,20 @@ def telling() -> Iterator[None]:
     """
     try:
         yield
-    except PermanentError:
+    except (PermanentError, SoftTimeLimitExceeded):
         raise
     except TemplateSyntaxError as error:
         message = f"{error.filename}, line {error.lineno}: {error.message}"
         raise PermanentError(message) from None
     except Exception as error:  # noqa: BLE001 (a shop's template may raise any)
-        # Of other errors only the class: their words may hold what a stranger wrote.
-        said = str(error) if isinstance(error, TemplateError) else type(error).__name__
-        raise PermanentError(f"{_place(error)}: {said}") from None
+        raise PermanentError(f"{_place(error)}: {_words_of(error)}") from None
+
+
+def _words_of(error: Exception) -> str:
+    """Return what an error says, or its class if that may hold what a stranger wrote."""
+    said = str(error)
+    is_told = isinstance(error, TemplateError) and NOT_IN not in said
+    return said if is_told else type(error).__name__
 
 
 def _place(error: Exception) -> str:

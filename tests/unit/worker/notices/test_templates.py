@@ -3,8 +3,10 @@
 import re
 from datetime import UTC, datetime
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
+from billiard.exceptions import SoftTimeLimitExceeded
 
 from models.notices import NoticeKind
 from worker.errors import PermanentError, SettingsError
@@ -215,6 +217,20 @@ def test_a_mistake_is_a_sentence_with_its_place_and_no_mail(
     assert problem in str(told.value)
     assert name.rpartition("/")[2] in str(told.value)
     assert any(problem in one for one in problems_of(tmp_path))
+
+
+def test_a_mistake_is_told_without_what_a_stranger_wrote(tmp_path: Path) -> None:
+    put(tmp_path, "en/welcome.j2", GOOD.replace("B", "{{ {'Ada': 1}[name] }}"))
+    with pytest.raises(PermanentError) as told:
+        render(NoticeKind.WELCOME, {**WELCOME, "name": "Canary"}, "en", tmp_path)
+    assert str(told.value).endswith("welcome.j2, line 1: UndefinedError")
+
+
+def test_the_soft_limit_is_no_mistake_of_a_template(tmp_path: Path) -> None:
+    put(tmp_path, "en/welcome.j2", GOOD)
+    late = patch("worker.notices.templates.one_line", side_effect=SoftTimeLimitExceeded)
+    with late, pytest.raises(SoftTimeLimitExceeded):
+        render(NoticeKind.WELCOME, WELCOME, "en", tmp_path)
 
 
 @pytest.mark.parametrize(
