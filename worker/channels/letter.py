@@ -163,7 +163,9 @@ def shown(text: str | None, longest: int = LONGEST_NAME) -> str:
     What looks like an encoded word (``=?utf-8?q?=0D=0ABcc:…?=``) is broken up, for
     programs that would decode it once too often.
     """
-    plain = without_controls(text or "").replace("=?", "= ?")
+    # Cut first: work on a name of a megabyte is for nobody.
+    cut = (text or "")[: 4 * longest]
+    plain = without_controls(cut).replace("=?", "= ?")
     return plain[:longest].strip()
 
 

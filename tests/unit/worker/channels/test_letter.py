@@ -99,6 +99,11 @@ def test_names_of_people_stay_as_they_are(name: str | None, expected: str) -> No
     assert shown(name) == expected
 
 
+def test_only_the_beginning_of_a_book_is_looked_at() -> None:
+    hidden = "\u202e" * 4 * LONGEST_NAME
+    assert shown(f"Ada{hidden}Lovelace") == "Ada"
+
+
 @pytest.mark.parametrize("name", ["Ada Lovelace", "O'Neil, Jr.", "Zoë 中村", "a.b@c"])
 def test_a_name_is_read_as_it_was_written(name: str) -> None:
     assert parsed(letter(name))["To"].addresses[0].display_name == name
