@@ -91,6 +91,7 @@ class Post:
                 with connection.begin():
                     place = (notice.channel, notice.recipient.address)
                     suppress(connection, *place, str(error), row_id)
+                self._turns.forget()
                 raise
             row.finish(ending)
         log.info("message_ended", notification=row_id, state=ending.state)

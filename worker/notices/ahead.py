@@ -6,14 +6,17 @@ turn, so that whoever changes what it is about comes before that or after it.
 """
 
 import time
+from collections.abc import Mapping, Sequence
 from itertools import islice
 
+from billiard.exceptions import SoftTimeLimitExceeded
 from sqlalchemy import Connection
 
 from worker import lifecycle
+from worker.database import is_machinery
 from worker.errors import LostLeaseError
 from worker.lifecycle import Ending, Lease
-from worker.notices.reading import Notice, read, read_all
+from worker.notices.reading import Notice, Turn, read, read_all
 from worker.settings import Settings
 
 AHEAD = 50
@@ -47,6 +50,10 @@ class Turns:
         notice = self._going.pop(row_id, None)
         return notice or self._decide(connection, lease, row_id)
 
+    def forget(self) -> None:
+        """Look anew: something has changed that others of them may be about."""
+        self._fresh_until = 0.0
+
     def _is_seen(self, lease: Lease, row_id: int) -> bool:
         return (
             lease is self._lease
@@ -56,13 +63,26 @@ class Turns:
 
     def _look(self, connection: Connection, lease: Lease, row_id: int) -> None:
         ids = list(islice((one for one in lease.rows if one >= row_id), AHEAD))
-        with connection.begin():
-            turns = read_all(connection, ids, self._config)
+        turns = self._turns_of(connection, ids)
         self._lease, self._seen_up_to = lease, ids[-1]
         self._fresh_until = time.monotonic() + FRESH_SECONDS
         self._going = {
             one: turn for one, turn in turns.items() if isinstance(turn, Notice)
         }
+
+    def _turns_of(
+        self, connection: Connection, ids: Sequence[int]
+    ) -> Mapping[int, Turn]:
+        try:
+            with connection.begin():
+                return read_all(connection, ids, self._config)
+        except SoftTimeLimitExceeded:
+            raise
+        except Exception as error:
+            if is_machinery(error):
+                raise
+            # One of them is at fault, and no other may answer for it.
+            return {}
 
     def _decide(
         self, connection: Connection, lease: Lease, row_id: int

@@ -414,3 +414,13 @@ def test_an_address_that_is_refused_for_good_hears_nothing_more(
         "suppressed",
     )
     assert mail_server.mails == []
+
+
+def test_an_address_that_was_refused_is_not_asked_again_in_the_same_run(
+    desk: Desk, mail_server: MailServer
+) -> None:
+    mail_server.faults["RCPT"] = "550 5.1.1 no such user"
+    for _ in range(3):
+        welcome(desk, email="gone@example.com")
+    tally = desk.work()
+    assert (tally.ended["skipped"], len(tally.letters)) == (2, 1)
