@@ -32,7 +32,8 @@ _BEGIN = text(f"""
 UPDATE notifications n
 SET state = 'sending', leased_until = clock_timestamp() + :lease,
   message_id = coalesce(message_id, :message_id)
-WHERE n.id = :id AND n.lease_token = :token AND n.state = 'pending' AND NOT EXISTS (
+WHERE n.id = :id AND n.lease_token = :token AND n.state = 'pending'
+  AND n.leased_until > clock_timestamp() AND NOT EXISTS (
   SELECT FROM enrollments e WHERE e.id = n.enrollment_id AND {IS_MOVED})
 """)  # noqa: S608
 _TAKE_BACK = text("""

@@ -45,8 +45,8 @@ SELECT n.id, e.state = 'active' AND NOT {IS_MOVED} AS has_access,
 FROM notifications n JOIN enrollments e ON e.id = n.enrollment_id
 WHERE n.id = ANY(:ids)
 """)  # noqa: S608
-# What the person was told last, over this channel; and whether a message before this
-# one is going out at this moment.
+# What the person was told last, over this channel; and whether another message may be
+# going out at this moment: of one claim that before this one, of any other each.
 _CHANGE = text(f"""
 SELECT e.state, e.reason, {IS_MOVED} AS is_moved,
        last.kind AS told, coalesce(last.is_going, false) AS is_going
@@ -63,8 +63,9 @@ LEFT JOIN LATERAL (
       AND other.channel = n.channel AND other.id <> n.id
       AND (other.state IN ('sending', 'sent', 'doubtful')
         OR {AS_TOLD.format(row="other")}
-        OR other.state = 'pending' AND other.id < n.id
-          AND other.leased_until > clock_timestamp())) AS told
+        OR other.state = 'pending' AND other.leased_until > clock_timestamp()
+          AND (other.id < n.id OR other.lease_token IS DISTINCT FROM n.lease_token)
+      )) AS told
   ORDER BY told.finished_at DESC NULLS LAST, told.id DESC LIMIT 1
 ) AS last ON true
 WHERE n.id = :id
