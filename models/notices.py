@@ -51,7 +51,7 @@ class Suppression(Base):
 
     #: See ``ChannelName``.
     channel: Mapped[str]
-    #: As ``models.people.normal_email`` has it; for WhatsApp the number.
+    #: As ``models.people.normalized`` has it; for WhatsApp the number.
     address: Mapped[str]
     #: The server's words, or the operator's.
     reason: Mapped[str]

@@ -23,8 +23,8 @@ class NotificationState(StrEnum):
     SKIPPED = "skipped"
     #: The channel refused it for good; see the dead letter.
     FAILED = "failed"
-    #: The process ended while sending: nobody knows. Reported, never sent again by
-    #: itself.
+    #: Nobody knows whether it went out: the process ended while sending, or no clear
+    #: answer came. Reported, never sent again by itself.
     DOUBTFUL = "doubtful"
 
 
@@ -56,6 +56,19 @@ class Notification(WorkRow, Base):
             "channel",
             "finished_at",
             postgresql_where=text("state = 'doubtful'"),
+        ),
+        # What was never sent, and what few are told: rare in a long history.
+        Index(
+            "ix_notifications_unsent",
+            "state",
+            "id",
+            postgresql_where=text("state IN ('failed', 'skipped')"),
+        ),
+        Index(
+            "ix_notifications_kind",
+            "kind",
+            "id",
+            postgresql_where=text("kind <> 'welcome'"),
         ),
         # All that a person was told.
         Index("ix_notifications_learner", "learner_id"),
@@ -109,6 +122,11 @@ class PlatformDelivery(WorkRow, Base):
             "subject_id",
             unique=True,
             postgresql_where=text("subject_id IS NOT NULL"),
+        ),
+        Index(
+            "ix_platform_deliveries_dead",
+            "id",
+            postgresql_where=text("state = 'dead'"),
         ),
         CheckConstraint(
             "(kind = 'enrollment.changed') = (enrollment_id IS NOT NULL)"

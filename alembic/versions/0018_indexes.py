@@ -1,4 +1,4 @@
-"""Indexes by which an order or a payment is told once, and a channel rests."""
+"""Indexes by which an order or a payment is told once, a channel rests, and lists go."""
 
 from worker.index_building import Index, build, drop
 
@@ -20,6 +20,24 @@ INDEXES = (
         "notifications",
         ["channel", "finished_at"],
         where="state = 'doubtful'",
+    ),
+    Index(
+        "ix_notifications_unsent",
+        "notifications",
+        ["state", "id"],
+        where="state IN ('failed', 'skipped')",
+    ),
+    Index(
+        "ix_notifications_kind",
+        "notifications",
+        ["kind", "id"],
+        where="kind <> 'welcome'",
+    ),
+    Index(
+        "ix_platform_deliveries_dead",
+        "platform_deliveries",
+        ["id"],
+        where="state = 'dead'",
     ),
 )
 #: By that name, before.

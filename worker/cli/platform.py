@@ -19,7 +19,12 @@ MOST_LISTED = 200
 group = typer.Typer(help="What the course platform is told.", no_args_is_help=True)
 Json = Annotated[bool, typer.Option("--json", help="For programs.")]
 
-_OPEN = "state IN ('pending', 'dead')"
+# By the indexes of both: all that was ever told is kept.
+_OPEN = """(
+  SELECT * FROM platform_deliveries WHERE state = 'pending'
+  UNION ALL
+  SELECT * FROM platform_deliveries WHERE state = 'dead'
+)"""
 _STATE = """
 CASE WHEN d.state = 'dead' THEN 'dead' WHEN d.failures > 0 THEN 'fails' ELSE 'waits' END
 """
@@ -30,15 +35,14 @@ SELECT d.id, {_STATE} AS state, d.kind,
        d.delivered_version, d.failures, d.last_error, d.pending_since,
        extract(epoch FROM now() - d.pending_since)::float AS age_seconds,
        CASE d.state WHEN 'pending' THEN d.next_attempt_at END AS next_attempt_at
-FROM platform_deliveries d
+FROM {_OPEN} AS d
 LEFT JOIN enrollments e ON e.id = d.enrollment_id
 LEFT JOIN learners l ON l.id = e.learner_id
-WHERE d.{_OPEN}
 ORDER BY d.state = 'dead' DESC, d.failures > 0 DESC, d.pending_since, d.id LIMIT :most
 """)  # noqa: S608 (constants)
 _COUNT = text(f"""
 SELECT d.kind, {_STATE} AS state, count(*) AS deliveries
-FROM platform_deliveries d WHERE d.{_OPEN} GROUP BY 1, 2 ORDER BY 1, 2
+FROM {_OPEN} AS d GROUP BY 1, 2 ORDER BY 1, 2
 """)  # noqa: S608
 # Those that an operator let rest are not among them.
 _DEAD = text("""

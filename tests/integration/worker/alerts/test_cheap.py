@@ -133,7 +133,7 @@ def test_the_reader_of_plans_sees_a_walk(past: Engine) -> None:
 
 
 def statements_of(
-    engine: Engine, act: Callable[[], object]
+    engine: Engine | type[Engine], act: Callable[[], object]
 ) -> list[tuple[str, dict[str, Any]]]:
     """Every statement that is sent meanwhile, with its parameters."""
     asked: list[tuple[str, dict[str, Any]]] = []
