@@ -7,7 +7,6 @@ away, is busy or refuses the key, rows wait and are not counted out.
 """
 
 from collections.abc import Sequence
-from contextlib import ExitStack
 from typing import Self
 
 import structlog
@@ -18,14 +17,10 @@ from models.key import Key
 from worker import crumbs, findings, lifecycle
 from worker.after_commit import Rings
 from worker.app import app
+from worker.asking import Apis
 from worker.base_task import this_task
-from worker.budget import Budget, Lane
 from worker.channels.deadline import SHARE_OF_ONE_ROW
-from worker.errors import OutageError
 from worker.lifecycle import Ending, Lease
-from worker.providers.api import ProviderApi
-from worker.providers.errors import ApiRefusedError
-from worker.providers.registry import APIS, askable
 from worker.settings import Settings, settings
 from worker.synthetic import store_synthetic
 from worker.work_tables import CUSTOMER_FETCHES, INBOX
@@ -52,12 +47,7 @@ class Fetcher:
 
     def __init__(self, config: Settings) -> None:
         """Prepare; nothing is opened yet."""
-        self._config = config
-        self._opened = ExitStack()
-        self._apis: dict[str, ProviderApi] = {}
-        #: Why a provider did not answer, once that was so in this run: the next row
-        #: would only wait as long, or break the pause that was asked for.
-        self._outages: dict[str, OutageError] = {}
+        self._apis = Apis(config, config.soft_limit_seconds * SHARE_OF_ONE_ROW)
 
     def __enter__(self) -> Self:
         """Use it for one run."""
@@ -65,33 +55,17 @@ class Fetcher:
 
     def __exit__(self, *_: object) -> None:
         """Hang up."""
-        self._opened.close()
+        self._apis.close()
 
     def __call__(self, engine: Engine, lease: Lease, row_id: int) -> Ending | None:
         """Ask for one customer; None: the row is no longer ours."""
         wanted = read(engine, lease, row_id)
         if not isinstance(wanted, Key):
             return wanted
-        return keep(engine, lease, row_id, (wanted, self._ask(engine, wanted)))
-
-    def _ask(self, engine: Engine, customer: Key) -> bytes | None:
-        if outage := self._outages.get(customer.provider):
-            raise outage
-        try:
-            return self._api(engine, customer.provider).customer(customer.id)
-        except OutageError as error:
-            self._outages[customer.provider] = error
-            raise
-
-    def _api(self, engine: Engine, provider: str) -> ProviderApi:
-        if provider not in self._apis:
-            if provider not in askable(self._config):
-                raise ApiRefusedError("there is no key for the provider's API")
-            seconds = self._config.soft_limit_seconds * SHARE_OF_ONE_ROW
-            gate = Budget(engine, provider, Lane.LIVE, self._config)
-            api = APIS[provider](self._config, seconds, gate)
-            self._apis[provider] = self._opened.enter_context(api)
-        return self._apis[provider]
+        answer = self._apis.ask(
+            engine, wanted.provider, lambda api: api.customer(wanted.id)
+        )
+        return keep(engine, lease, row_id, (wanted, answer))
 
 
 def read(engine: Engine, lease: Lease, row_id: int) -> Key | Ending | None:

@@ -24,7 +24,7 @@ from worker.channels.contract import Channel, Message
 from worker.channels.deadline import Deadline
 from worker.channels.errors import AddressRefusedError, UnreachableError
 from worker.channels.registry import CHANNELS
-from worker.channels.resting import FIRST_REST, WHY, rest_of
+from worker.channels.resting import FIRST_REST, WHY, put_off, rest_of
 from worker.errors import PermanentError, TransientError
 from worker.lifecycle import Ending, Lease
 from worker.notices.ahead import Turns
@@ -81,7 +81,7 @@ class Post:
             if isinstance(notice, Ending):
                 return notice
             crumbs.leave("mail", [row_id], events=[notice.cause])
-            self._check_way(connection, notice.channel)
+            self._check_way(connection, lease, row_id, notice.channel)
             message = self._message(engine, notice)
             lease_for = timedelta(seconds=self._config.lease_seconds)
             row = Sending(connection, lease, row_id, message.message_id, lease_for)
@@ -105,7 +105,7 @@ class Post:
                 if rest := rest_of(connection, name):
                     self._unreachable[name] = UnreachableError(WHY, rest)
         if error := self._unreachable.get(name):
-            raise type(error)(str(error), error.wait_at_least)
+            raise error.with_traceback(None)
 
     def _message(self, engine: Engine, notice: Notice) -> Message:
         links = self._links.fetch(engine, notice)

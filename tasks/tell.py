@@ -63,7 +63,7 @@ class Teller:
     def __call__(self, engine: Engine, lease: Lease, row_id: int) -> Ending | None:
         """Tell of one thing; None: the row is no longer ours, or due again."""
         if self._unreachable:
-            raise self._unreachable
+            raise self._unreachable.with_traceback(None)
         news = read(engine, lease, row_id)
         if news is None:
             return None
