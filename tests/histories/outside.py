@@ -49,7 +49,6 @@ Place = tuple[str, str]
 class Postman:
     """A mail server that takes everything, and keeps what it took."""
 
-    name: ClassVar[ChannelName] = ChannelName.MAIL
     takes_key: ClassVar[bool] = False
 
     def __init__(self) -> None:

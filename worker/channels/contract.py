@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Protocol, Self
 
-from models.notices import ChannelName, NoticeKind
+from models.notices import NoticeKind
 from worker.channels.deadline import Deadline
 from worker.channels.letter import Words
 from worker.lifecycle import Ending
@@ -44,8 +44,8 @@ class Message:
 class Channel(Protocol):
     """A way to people, opened for one run of the task."""
 
-    name: ClassVar[ChannelName]
-    #: Whether the far side takes the key and passes over a repetition.
+    #: Whether the far side takes the key and passes over a repetition, so that a message
+    #: in doubt could go out again by itself. Of none it is so today.
     takes_key: ClassVar[bool]
 
     def __enter__(self) -> Self:

@@ -15,7 +15,6 @@ from typing import ClassVar, Self
 import structlog
 from billiard.exceptions import SoftTimeLimitExceeded
 
-from models.notices import ChannelName
 from models.outgoing import NotificationState
 from worker.channels.codes import error_of, of_reply
 from worker.channels.contract import Message
@@ -44,7 +43,6 @@ SHARE_OF_RESET = 0.25
 class Mail:
     """The mail server; see ``worker.channels.contract.Channel``."""
 
-    name: ClassVar = ChannelName.MAIL
     #: A server does not look whether it had a Message-ID before.
     takes_key: ClassVar = False
 

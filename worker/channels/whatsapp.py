@@ -15,7 +15,6 @@ import structlog
 from billiard.exceptions import SoftTimeLimitExceeded
 from pydantic import SecretStr
 
-from models.notices import ChannelName
 from models.outgoing import NotificationState
 from worker.channels.codes import error_of, of_whatsapp
 from worker.channels.contract import Message
@@ -50,7 +49,6 @@ OK, SERVER_ERROR = 2, 5
 class WhatsApp:
     """The Cloud API; see ``worker.channels.contract.Channel``."""
 
-    name: ClassVar = ChannelName.WHATSAPP
     takes_key: ClassVar = False
 
     def __init__(

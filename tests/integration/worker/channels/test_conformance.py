@@ -67,6 +67,15 @@ def test_a_message_is_begun_once_before_it_can_be_out(far: FarSide) -> None:
     assert far.connections() == 1
 
 
+def test_a_key_is_passed_over_the_second_time_where_the_far_side_takes_keys(
+    far: FarSide,
+) -> None:
+    with far.channel() as channel:
+        for _ in range(2):
+            assert delivered(far, channel)[0] == Ending("sent")
+    assert far.received() == (1 if channel.takes_key else 2)
+
+
 def test_what_may_not_begin_is_not_sent_and_the_next_one_is(far: FarSide) -> None:
     def taken_over() -> None:
         raise LostLeaseError("taken over")
