@@ -61,9 +61,11 @@ class Ending:
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """A row that has come further and is not at its end: it goes on after a while."""
+    """A row that is not at its end: it goes on after a while."""
 
     wait: timedelta = timedelta()
+    #: Whether it has come further, and what failed before is over.
+    is_further: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,14 +138,19 @@ def finish(connection: Connection, lease: Lease, endings: Mapping[int, Ending]) 
 
 
 def go_on(connection: Connection, lease: Lease, row_id: int, again: Again) -> None:
-    """Let a row that has come further be due again; what failed before is forgotten.
+    """Let a row that is not at its end be due again.
 
     Raises:
         LostLeaseError: It is no longer ours; the caller's transaction must end.
     """
     changed = connection.execute(
         statements.of(statements.GO_ON, lease.table.name),
-        {"id": row_id, "wait": again.wait, "token": lease.token},
+        {
+            "id": row_id,
+            "wait": again.wait,
+            "further": again.is_further,
+            "token": lease.token,
+        },
     ).rowcount
     _expect_all(changed, 1, lease)
 

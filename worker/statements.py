@@ -64,8 +64,11 @@ WHERE work.id = failed.id AND work.lease_token = :token
 # It moves: whoever looks how long rows wait counts from here.
 GO_ON = """
 UPDATE {table} SET next_attempt_at = clock_timestamp() + :wait,
-  pending_since = clock_timestamp(), last_error = NULL,
-  attempts = 0, failures = 0, crashes = 0,
+  pending_since = CASE WHEN :further OR last_error IS NULL
+    THEN clock_timestamp() ELSE pending_since END,
+  last_error = CASE WHEN NOT :further THEN last_error END,
+  failures = CASE WHEN :further THEN 0 ELSE failures END,
+  attempts = 0, crashes = 0,
   lease_token = NULL, leased_until = NULL, leased_by = NULL
 WHERE id = :id AND lease_token = :token
 """

@@ -100,7 +100,8 @@ class Walker:
             answer, requests = self._look(run)
         except NoTurnError as error:
             with engine.begin() as connection:
-                again = Again(error.wait_at_least)
+                # Nobody was asked: what refused before may still refuse.
+                again = Again(error.wait_at_least, is_further=False)
                 if lifecycle.hold(connection, lease, [row_id]):
                     lifecycle.go_on(connection, lease, row_id, again)
                     return again

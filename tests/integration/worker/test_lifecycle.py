@@ -567,6 +567,30 @@ def test_a_row_that_went_further_is_due_again_and_its_troubles_are_forgotten(
     ) == [1, 0, 0, 0]
 
 
+def test_who_only_waits_for_a_turn_keeps_what_failed_before(
+    engine: Engine, claim: Callable[..., Lease | None], config: Settings
+) -> None:
+    add_work(engine, 1)
+    first = claim()
+    assert first is not None
+    settle(engine, first, failures=dict.fromkeys(first.rows, BROKEN), config=config)
+    kept = "SELECT ARRAY[last_error, pending_since::text, failures::text] FROM inbox"
+    failed = one(engine, kept)
+    assert failed[0] is not None
+    make_due(engine, INBOX)
+    second = claim()
+    assert second is not None
+    (row_id,) = second.rows
+
+    with engine.begin() as connection:
+        again = Again(timedelta(hours=1), is_further=False)
+        lifecycle.go_on(connection, second, row_id, again)
+
+    assert claim() is None
+    assert one(engine, kept) == failed
+    assert one(engine, "SELECT ARRAY[attempts, crashes] FROM inbox") == [0, 0]
+
+
 def test_whoever_lost_the_lease_lets_nothing_go_on(
     engine: Engine, claim: Callable[..., Lease | None]
 ) -> None:
