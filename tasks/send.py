@@ -81,7 +81,7 @@ class Post:
             if isinstance(notice, Ending):
                 return notice
             crumbs.leave("mail", [row_id], events=[notice.cause])
-            self._check_way(connection, lease, row_id, notice.channel)
+            self._check_way(connection, notice.channel)
             message = self._message(engine, notice)
             lease_for = timedelta(seconds=self._config.lease_seconds)
             row = Sending(connection, lease, row_id, message.message_id, lease_for)
@@ -102,8 +102,9 @@ class Post:
         if name not in self._known:
             self._known.add(name)
             with connection.begin():
-                if rest := rest_of(connection, name):
-                    self._unreachable[name] = UnreachableError(WHY, rest)
+                rest = rest_of(connection, name)
+            if rest:
+                self._give_up(connection, name, UnreachableError(WHY, rest))
         if error := self._unreachable.get(name):
             raise error.with_traceback(None)
 
@@ -131,17 +132,25 @@ class Post:
         try:
             ending = self._channel(name).deliver(message, deadline, row.begin)
         except (TransientError, PermanentError, DBAPIError) as error:
+            row.take_back()
             if isinstance(error, UnreachableError):
-                self._unreachable[name] = error
+                self._give_up(row.connection, name, error)
             elif deadline.is_over:
                 # The next one would wait as long, with those of other channels behind.
-                self._unreachable[name] = UnreachableError(TOO_SLOW)
-            row.take_back()
+                self._give_up(row.connection, name, UnreachableError(TOO_SLOW))
             raise
         if ending.state == NotificationState.DOUBTFUL:
             # Who does not answer would leave the next ones in doubt, too.
-            self._unreachable[name] = UnreachableError(WHY, FIRST_REST)
+            self._give_up(row.connection, name, UnreachableError(WHY, FIRST_REST))
         return ending
+
+    def _give_up(
+        self, connection: Connection, name: ChannelName, error: UnreachableError
+    ) -> None:
+        """Use a channel no more in this run; what waits for it lets others pass."""
+        self._unreachable[name] = error
+        with connection.begin():
+            put_off(connection, name, error.wait_at_least)
 
     def _channel(self, name: ChannelName) -> Channel:
         if name not in self._channels:

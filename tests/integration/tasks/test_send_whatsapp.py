@@ -179,3 +179,19 @@ def test_a_number_where_nobody_is_gets_nothing_more(
     assert [state for state, _ in states(desk, "whatsapp")] == ["failed"]
     suppressed = rows(desk.engine, "SELECT channel, address FROM suppressions")
     assert suppressed == [("whatsapp", f"{NUMBER[:-1]}0")]
+
+
+def test_what_waits_for_a_channel_that_is_out_lets_the_others_pass(desk: Desk) -> None:
+    with desk.engine.begin() as connection:
+        for _ in range(40):
+            outgoing.add_notification(connection)
+    welcomes(desk, 1)
+    config = desk.config.model_copy(update={"batch_rows": 10})
+    desk.config = config.model_copy(update={"smtp_url": "smtp://127.0.0.1:9"})
+    desk.work()
+    assert states(desk, "whatsapp") == [("sent", None)]
+    tried = "SELECT count(*) FROM notifications WHERE attempts > 0 AND channel = 'mail'"
+    assert rows(desk.engine, tried) == [(10,)]
+    desk.config = config
+    desk.work_when_due()
+    assert states(desk, "mail") == [("sent", None)] * 41
