@@ -1,4 +1,4 @@
-"""Lets go of mails that nobody can tell about.
+"""Lets go of messages that nobody can tell about.
 
 A process that ends between "sending" and the server's answer leaves its row in
 ``sending``. Such a row is never claimed again; when its lease is over it becomes
@@ -25,12 +25,12 @@ RETURNING id
 
 
 def mark_doubtful(connection: Connection) -> int:
-    """Turn mails that were being sent when their lease ended into doubtful ones.
+    """Turn messages that were being sent when their lease ended into doubtful ones.
 
     Returns:
         How many there were.
     """
     ids = connection.execute(_MARK, {"died": DIED}).scalars().all()
     for notification in sorted(ids):
-        log.warning("mail_in_doubt", notification=notification)
+        log.warning("message_in_doubt", notification=notification)
     return len(ids)

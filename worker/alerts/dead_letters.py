@@ -32,7 +32,7 @@ WORDS = {
     VARIANTS: ("event variant", "compared"),
     CUSTOMER_FETCHES: ("buyer", "asked for"),
     ACCESS_CHANGES: ("access change", "carried out"),
-    NOTIFICATIONS: ("mail", "sent"),
+    NOTIFICATIONS: ("message", "sent"),
     PLATFORM_DELIVERIES: ("platform message", "delivered"),
     ALERT_MESSAGES: ("alert message", "sent"),
     RUNS: ("reconciliation", "finished"),

@@ -37,7 +37,7 @@ class Sum:
 
 @dataclass(frozen=True, slots=True)
 class Mails:
-    """Mails by how they ended."""
+    """Messages to people by how they ended; JSON calls them mails."""
 
     sent: int = 0
     skipped: int = 0
@@ -128,7 +128,7 @@ def digest_of(connection: Connection, day: date, config: Settings) -> Digest:
         checkouts_opened=checkouts.opened,
         checkouts_paid=checkouts.paid,
         parked_now=_sum(ask(statements.PARKED)),
-        mails=_mails(ask(statements.MAILS)),
+        mails=_mails(ask(statements.MESSAGES)),
         single=Single(**single._mapping),  # noqa: SLF001 (public API)
     )
 

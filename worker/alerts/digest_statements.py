@@ -72,7 +72,7 @@ PARKED = text("""
 SELECT currency, count(*) AS number, coalesce(sum(total_minor), 0) AS minor
 FROM parked GROUP BY currency
 """)
-MAILS = text("""
+MESSAGES = text("""
 SELECT state, count(*) AS number FROM notifications
 WHERE finished_at >= :begin AND finished_at < :end GROUP BY state
 """)

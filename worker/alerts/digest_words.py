@@ -92,7 +92,7 @@ def _house(digest: Digest) -> Iterator[str]:
     if mails != type(mails)():
         doubtful = f", {mails.doubtful:,} doubtful" if mails.doubtful else ""
         yield (
-            f"Mails: {mails.sent:,} sent, {mails.skipped:,} skipped,"
+            f"Messages: {mails.sent:,} sent, {mails.skipped:,} skipped,"
             f" {mails.failed:,} failed{doubtful}"
         )
     if single.alerts_opened or single.alerts_resolved:

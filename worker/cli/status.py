@@ -150,7 +150,7 @@ def _facts(found: Status, queues: dict[str, list[str]]) -> list[tuple[str, str]]
         ("enrollments", f"{found.active_enrollments} active"),
         *(("parked", line) for line in parked),
         *(("findings", one.in_words()) for one in found.findings),
-        ("doubtful mails", str(found.doubtful)),
+        ("doubtful messages", str(found.doubtful)),
         ("stray messages", str(found.stray_messages)),
         ("last delivery", shown(found.last_delivery)),
         ("last sweep", f"{age(found.beat_seconds)} ago" if found.beat_seconds else "–"),

@@ -397,7 +397,7 @@ def test_alerts_are_told_as_opened_resolved_and_open(core: Engine) -> None:
         ("FAILED_PAYMENTS", ["ix_payments_attempted_at_captured_at"]),
         ("ENROLLMENTS", ["ix_enrollment_history_changed_at"]),
         ("PARKED", ["ix_transactions_waiting"]),
-        ("MAILS", ["ix_notifications_finished_at"]),
+        ("MESSAGES", ["ix_notifications_finished_at"]),
         ("SINGLE", ["ix_access_changes_finished_at"]),
     ],
 )

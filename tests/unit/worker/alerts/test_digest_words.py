@@ -55,7 +55,7 @@ def test_a_day_is_told_in_short_lines() -> None:
         "  ./paddlewheel alerts list",
         "New that day: 1 dead letter",
         "Healed: 1 parked course released, 2 dead letters replayed",
-        "Mails: 12 sent, 1 skipped, 0 failed, 3 doubtful",
+        "Messages: 12 sent, 1 skipped, 0 failed, 3 doubtful",
         "Alerts: 2 opened, 1 resolved",
     ]
 
