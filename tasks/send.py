@@ -1,9 +1,11 @@
 """``notifications.send``: sends what is due, each notification at most once.
 
-Changes notifications and suppressions, nothing else. Running it twice is harmless: a
-row is claimed while it waits, and from the moment its message may be out it never waits
-again. Sends nothing on. Fails for good where the far side refuses the message or the
-address is none.
+Changes notifications: those of its claims, and when others of a channel that is out are
+due. Adds suppressions, for addresses that are refused for good, and spends from the budget
+of a provider that knows what a message needs. Running it twice is harmless: a row is
+claimed while it waits, and from the moment its message may be out it waits again only
+where the far side has said that it did not take it. Sends nothing on. Fails for good where
+the far side refuses the message or the address is none.
 """
 
 from collections.abc import Sequence
