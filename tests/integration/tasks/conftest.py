@@ -9,13 +9,20 @@ import pytest
 from sqlalchemy import Engine, Row, text
 
 from tests import outgoing
+from tests.fixtures.mail_server import MailServer
 from tests.fixtures.platform import SECRET, Platform
+from worker import lifecycle
 from worker.channels.platform_hook import PlatformHook
 from worker.channels.reach import Reach
 from worker.drain import Job, WorkOne, drain_each
 from worker.outcome import Tally
 from worker.settings import Settings
-from worker.work_tables import PLATFORM_DELIVERIES, Claimant, WorkTable
+from worker.work_tables import (
+    NOTIFICATIONS,
+    PLATFORM_DELIVERIES,
+    Claimant,
+    WorkTable,
+)
 
 #: Short, so that what hangs is over soon: one row gets 0.4 × 2.5 s.
 TIMES = {
@@ -89,3 +96,35 @@ def delivery(desk: Desk, **values: Any) -> int:
     """Add a delivery that waits."""
     with desk.engine.begin() as connection:
         return outgoing.add_delivery(connection, **values)
+
+
+@pytest.fixture
+def desk(
+    engine: Engine,
+    mail_server: MailServer,
+    settings_of_tasks: Callable[..., Settings],
+) -> Iterator[Desk]:
+    """Return the table of messages, sent over a mail server."""
+    config = settings_of_tasks(smtp_url=mail_server.url)
+    from tasks.send import Post  # noqa: PLC0415 (the app reads settings at import)
+
+    with ExitStack() as opened:
+
+        def make(config: Settings) -> Post:
+            return opened.enter_context(Post(config))
+
+        yield Desk(engine, NOTIFICATIONS, config, make)
+
+
+def welcome(desk: Desk, **values: Any) -> int:
+    """Add a mail that waits."""
+    with desk.engine.begin() as connection:
+        learner = outgoing.add_learner(connection, **values)
+        return outgoing.add_notification(connection, learner_id=learner)
+
+
+def claim(desk: Desk, task_id: str) -> lifecycle.Lease:
+    who = Claimant(task_id, "here")
+    lease = lifecycle.claim(desk.engine, NOTIFICATIONS, who, desk.config)
+    assert lease is not None
+    return lease

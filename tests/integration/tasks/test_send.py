@@ -1,53 +1,14 @@
 """``notifications.send`` against a mail server that misbehaves at every step."""
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from datetime import timedelta
 from email import message_from_bytes
 from email.policy import default
-from typing import Any
 
 import pytest
-from sqlalchemy import Engine, text
 
 from tests import outgoing
-from tests.fixtures.answering import KEY, Answering, reply
 from tests.fixtures.mail_server import DROP, HANG, MailServer, content_of
-from tests.integration.tasks.conftest import Desk
-from tests.notices import BUYER, purchase, tell
-from worker import lifecycle
-from worker.doubtful import mark_doubtful
-from worker.errors import LostLeaseError, TransientError
-from worker.notices.sending import Sending
-from worker.settings import Settings
-from worker.work_tables import NOTIFICATIONS, Claimant
-
-INVOICE = "https://example.com/invoices/325-10566.pdf"
-CONFIRMATION = "SELECT id FROM notifications WHERE kind = 'order_confirmation'"
-
-
-@pytest.fixture
-def desk(
-    engine: Engine,
-    mail_server: MailServer,
-    settings_of_tasks: Callable[..., Settings],
-) -> Iterator[Desk]:
-    config = settings_of_tasks(smtp_url=mail_server.url)
-    from tasks.send import Post  # noqa: PLC0415 (the app reads settings at import)
-
-    with ExitStack() as opened:
-
-        def make(config: Settings) -> Post:
-            return opened.enter_context(Post(config))
-
-        yield Desk(engine, NOTIFICATIONS, config, make)
-
-
-def welcome(desk: Desk, **values: Any) -> int:
-    """Add a mail that waits."""
-    with desk.engine.begin() as connection:
-        learner = outgoing.add_learner(connection, **values)
-        return outgoing.add_notification(connection, learner_id=learner)
+from tests.integration.tasks.conftest import Desk, claim, welcome
+from worker.errors import TransientError
 
 
 @pytest.mark.parametrize("state", ["ended", "suspended"])
@@ -193,23 +154,6 @@ def test_after_a_doubt_no_run_sends_until_the_rest_is_over(
     assert len(mail_server.mails) == 3
 
 
-@pytest.mark.parametrize("step", ["MAIL", "RCPT", "DATA", "content"])
-def test_a_permanent_refusal_is_a_dead_letter_without_the_address(
-    desk: Desk, mail_server: MailServer, step: str
-) -> None:
-    row_id = welcome(desk, email="grace.hopper@example.com")
-    mail_server.faults[step] = "550 5.1.1 <Grace.Hopper@example.com> is unknown"
-    tally = desk.work()
-    failed = desk.row(row_id)
-    with desk.engine.connect() as connection:
-        letter = connection.execute(text("SELECT error FROM dead_letters")).scalar_one()
-    assert list(tally.letters) == [f"notifications:{row_id}"]
-    assert failed.state == "failed"
-    assert "550 5.1.1 <…> is unknown" in failed.last_error
-    assert "opper" not in failed.last_error + letter
-    assert mail_server.mails == []
-
-
 def test_a_server_that_drops_after_its_yes_has_said_yes(
     desk: Desk, mail_server: MailServer
 ) -> None:
@@ -240,17 +184,6 @@ def test_a_hanging_server_is_waited_for_once_a_run(
     assert mail_server.connections == 1
 
 
-def test_an_impossible_address_kills_its_own_row_only(
-    desk: Desk, mail_server: MailServer
-) -> None:
-    bad = welcome(desk, email="a@b\r\nRCPT TO:<c@d>")
-    good = welcome(desk)
-    desk.work()
-    assert desk.row(bad).state == "failed"
-    assert desk.row(good).state == "sent"
-    assert len(mail_server.mails) == 1
-
-
 def test_a_kind_nobody_can_write_is_a_dead_letter(desk: Desk) -> None:
     row_id = welcome(desk)
     desk.set("kind = 'horoscope'")
@@ -258,33 +191,6 @@ def test_a_kind_nobody_can_write_is_a_dead_letter(desk: Desk) -> None:
     assert desk.row(row_id).last_error == (
         "PermanentError: there is no horoscope to send over mail"
     )
-
-
-def test_the_sweep_turns_only_overdue_sending_into_doubtful(desk: Desk) -> None:
-    rows = [welcome(desk) for _ in range(3)]
-    desk.set("state = 'sending', leased_until = now() - interval '1 s'")
-    desk.set("leased_until = now() + interval '9 s'", f"id = {rows[1]}")
-    desk.set("state = 'pending'", f"id = {rows[2]}")
-    with desk.engine.begin() as connection:
-        assert mark_doubtful(connection) == 1
-    states = [desk.row(row).state for row in rows]
-    assert states == ["doubtful", "sending", "pending"]
-
-
-def test_what_was_declared_doubtful_stays_so_when_its_sender_wakes(
-    desk: Desk, mail_server: MailServer
-) -> None:
-    row_id = welcome(desk)
-
-    def oversleep() -> None:
-        desk.set("leased_until = now() - interval '1 s'")
-        with desk.engine.begin() as connection:
-            mark_doubtful(connection)
-
-    mail_server.before_answer = oversleep
-    assert desk.work().sentence() == "nothing due"
-    assert desk.row(row_id).state == "doubtful"
-    assert len(mail_server.mails) == 1
 
 
 @pytest.mark.parametrize("step", ["greeting", "MAIL", "RCPT", "DATA"])
@@ -303,124 +209,3 @@ def test_a_silent_server_is_waited_for_once_a_run(
         said.append(str(raised.value))
     assert said[0].startswith(step if step != "greeting" else "the greeting")
     assert mail_server.connections == 1
-
-
-def test_nothing_is_sent_for_a_row_that_was_taken_over(
-    desk: Desk, mail_server: MailServer
-) -> None:
-    row_id = welcome(desk)
-    lease = claim(desk, "frozen")
-    desk.set("next_attempt_at = now()")
-    assert desk.work().sentence() == "1 sent"
-    before = desk.row(row_id)
-    with pytest.raises(LostLeaseError):
-        desk.make(desk.config)(desk.engine, lease, row_id)
-    assert desk.row(row_id) == before
-    assert len(mail_server.mails) == 1
-
-
-def test_no_verdict_puts_a_sending_row_back(desk: Desk) -> None:
-    row_id = welcome(desk)
-    lease = claim(desk, "here")
-    begin(desk, lease, row_id)
-    with desk.engine.begin() as connection:
-        assert lifecycle.hold(connection, lease) == []
-    assert lifecycle.free_leases(desk.engine, NOTIFICATIONS, "here") == 0
-    assert desk.row(row_id).state == "sending"
-
-
-def claim(desk: Desk, task_id: str) -> lifecycle.Lease:
-    who = Claimant(task_id, "here")
-    lease = lifecycle.claim(desk.engine, NOTIFICATIONS, who, desk.config)
-    assert lease is not None
-    return lease
-
-
-def begin(desk: Desk, lease: lifecycle.Lease, row_id: int) -> None:
-    """Let a mail be about to go out."""
-    with desk.engine.connect() as connection:
-        message_id = f"<{row_id}@example.com>"
-        Sending(connection, lease, row_id, message_id, timedelta(seconds=4)).begin()
-
-
-def order(desk: Desk) -> int:
-    """Add the confirmation of an order, which is due."""
-    tell(desk.engine, BUYER, purchase())
-    desk.set("state = 'skipped'", "kind = 'welcome'")
-    with desk.engine.connect() as connection:
-        return int(connection.execute(text(CONFIRMATION)).scalar_one())
-
-
-def test_an_order_is_confirmed_with_its_invoice(
-    core: Engine,
-    desk: Desk,
-    mail_server: MailServer,
-    answering: Answering,
-    settings_of_tasks: Callable[..., Settings],
-) -> None:
-    desk.config = settings_of_tasks(
-        smtp_url=mail_server.url,
-        notify_on="order_confirmation",
-        paddle_api_key=KEY,
-        paddle_api_url=answering.url,
-        # Nothing hangs here: a busy machine may take its time.
-        soft_limit_seconds=15,
-        hard_limit_seconds=20,
-        lease_seconds=30,
-    )
-    row_id = order(desk)
-    answering.answer = lambda request: reply(request, 503)
-    assert desk.work().put_off == 1
-    # The provider's outage is none of the mail's: it is never counted out.
-    assert (desk.row(row_id).state, desk.row(row_id).failures) == ("pending", 0)
-
-    answering.answer = lambda request: reply(request, 200, {"data": {"url": INVOICE}})
-    assert desk.work_when_due().sentence() == "1 sent"
-    [mail] = mail_server.mails
-    plain = message_from_bytes(content_of(mail), policy=default).get_body(("plain",))
-    assert plain is not None
-    assert INVOICE in plain.get_content()
-
-
-def test_without_a_key_what_only_the_provider_knows_is_waited_for(
-    core: Engine,
-    desk: Desk,
-    mail_server: MailServer,
-    settings_of_tasks: Callable[..., Settings],
-) -> None:
-    desk.config = settings_of_tasks(
-        smtp_url=mail_server.url, notify_on="order_confirmation"
-    )
-    row_id = order(desk)
-    assert desk.work().put_off == 1
-    assert desk.row(row_id).last_error == (
-        "ApiRefusedError: there is no key for the provider's API"
-    )
-    assert mail_server.mails == []
-
-
-def test_an_address_that_is_refused_for_good_hears_nothing_more(
-    desk: Desk, mail_server: MailServer
-) -> None:
-    first = welcome(desk, email="gone@example.com")
-    mail_server.faults["RCPT"] = "550 5.1.1 no such user"
-    desk.work()
-    mail_server.faults.clear()
-    second = welcome(desk, email="Gone@example.com")
-    desk.work()
-    assert desk.row(first).state == "failed"
-    assert (desk.row(second).state, desk.row(second).reason) == (
-        "skipped",
-        "suppressed",
-    )
-    assert mail_server.mails == []
-
-
-def test_an_address_that_was_refused_is_not_asked_again_in_the_same_run(
-    desk: Desk, mail_server: MailServer
-) -> None:
-    mail_server.faults["RCPT"] = "550 5.1.1 no such user"
-    for _ in range(3):
-        welcome(desk, email="gone@example.com")
-    tally = desk.work()
-    assert (tally.ended["skipped"], len(tally.letters)) == (2, 1)
