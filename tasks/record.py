@@ -67,6 +67,19 @@ SELECT s.provider, s.id, s.customer_id FROM {table} s
 JOIN unnest(CAST(:providers AS text[]), CAST(:ids AS text[]))
   AS met(provider, customer_id) USING (provider, customer_id)
 """
+# Whose the sources are until now: who loses one may be no user's without it. OFFSET
+# keeps it a look-up for each: where there are no statistics yet, a join reads it all.
+_HOLDERS = text("""
+SELECT told.provider, told.id, held.customer_id
+FROM unnest(CAST(:providers AS text[]), CAST(:ids AS text[])) AS told(provider, id)
+CROSS JOIN LATERAL (
+  SELECT customer_id FROM transactions
+  WHERE provider = told.provider AND id = told.id
+  UNION ALL
+  SELECT customer_id FROM subscriptions
+  WHERE provider = told.provider AND id = told.id OFFSET 0) AS held
+WHERE held.customer_id IS NOT NULL
+""")
 # The subscriptions that transactions belong to, as the ledger knows it.
 _SUBSCRIBED = text("""
 SELECT t.provider, t.subscription_id, t.id FROM transactions t
@@ -116,12 +129,27 @@ def apply(
 
 def meet(connection: Connection, batch: Batch) -> Circle:
     """Write the customers that were told of, and settle who all of them are."""
-    spoken = batch.customers()
+    spoken = held_by(connection, batch) | batch.customers()
     locked = neighbours(connection, spoken, batch.of(CustomerSnapshot))
     told = take_over(connection, batch, CustomerSnapshot, locked)
     findings.note_customers(connection, told, missing=())
     causes = {key: spoken.get(key) for key in locked}
     return recognise(connection, causes, told, batch.claims())
+
+
+def held_by(connection: Connection, batch: Batch) -> Causes:
+    """Return the customers whose the told sources are by the ledger, with the cause."""
+    told = {
+        one.key: cause_of(one)
+        for one in batch.snapshots
+        if isinstance(one, TransactionSnapshot | SubscriptionSnapshot)
+    }
+    if not told:
+        return {}
+    return {
+        Key(row.provider, row.customer_id): told[Key(row.provider, row.id)]
+        for row in connection.execute(_HOLDERS, keys_of(sorted(told)))
+    }
 
 
 def write_sources(

@@ -10,6 +10,7 @@ from sqlalchemy import Engine, text
 from tests.factories import one, rows
 from tests.people import World, act, holders, mail, owners, record, welcomes
 from tests.purchases import COMPLETED_AT, Body
+from tests.subscriptions import item, subscription
 from worker.settings import Settings
 
 WORLD = World("w")
@@ -179,6 +180,29 @@ def test_a_user_id_that_is_taken_back_clears_the_finding_and_merges_again(
     record(core, later(WORLD.bought(1, 0), minutes=2))
 
     assert set(owners(core).values()) == {GUEST}
+
+
+@pytest.mark.parametrize("is_subscribed", [False, True])
+def test_a_customer_that_loses_its_only_signed_purchase_is_its_address_again(
+    core: Engine, *, is_subscribed: bool
+) -> None:
+    record(core, WORLD.told(0, 0, 0), WORLD.told(1, 1, 0), WORLD.bought(0, 0))
+    record(core, subscribed(0) if is_subscribed else WORLD.bought(1, 0, 0))
+    assert set(owners(core).values()) == {f"user {USER}"}
+
+    record(core, subscribed(1) if is_subscribed else later(WORLD.bought(1, 1, 0)))
+
+    assert owners(core) == {WORLD.course(0): GUEST, WORLD.course(1): f"user {USER}"}
+
+
+def subscribed(customer: int) -> Body:
+    """Return that a signed subscription is a customer's by now."""
+    return subscription(
+        at=customer - 2,
+        items=[item(course=WORLD.course(1))],
+        customer_id=WORLD.customer(customer),
+        custom_data={"learner": USER},
+    )
 
 
 def later(body: Body, minutes: int = 1) -> Body:
