@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from sqlalchemy import Connection, text
 
-from worker.reconciliation.plan import is_whole
+from worker.reconciliation.last import is_whole
 
 #: A run that found nothing: the list of events is looked at every minute.
 NOTHING_FOUND = timedelta(days=1)

@@ -16,6 +16,8 @@ from tests.factories import add_events, make_due, one, rows
 from tests.integration.test_compare import add_variant
 from tests.purchases import COURSE, Body
 from tests.reconciling import (
+    HANDLED,
+    OURS,
     Lists,
     add_run,
     ago,
@@ -31,8 +33,8 @@ from tests.reconciling import (
 )
 from worker.drain import Job, drain_each
 from worker.providers import registry
-from worker.providers.api import ApiList
-from worker.providers.errors import ApiError, ApiRefusedError
+from worker.providers.api import ApiList, Destination
+from worker.providers.errors import AnotherAccountError, ApiError, ApiRefusedError
 from worker.reconciliation import explaining, plan
 from worker.reconciliation import walker as walking
 from worker.reconciliation.cursor import OVERLAP
@@ -244,6 +246,25 @@ def test_a_cursor_that_is_no_longer_known_is_told_and_the_whole_list_is_compared
     assert one(core, FOUND, id=run) == 5
     assert cursor(core) == "evt_0007"
     assert one(core, REASON, id=walk(core, leg, api)) is None
+
+
+def test_the_list_of_another_shop_is_not_taken_for_ours(
+    core: Engine, leg: Events
+) -> None:
+    place_cursor(core, "evt_0001", ago(60))
+    theirs = Destination(
+        "ntfset_theirs", is_active=True, is_ours=False, subscribed=HANDLED
+    )
+    api = Lists([event(n, 50 - n) for n in range(3, 8)], settings=(theirs,))
+    run = add_run(core)
+    before = dump(core)
+
+    with pytest.raises(AnotherAccountError, match="PADDLE_API_KEY of the same"):
+        step(core, leg, api, run)
+
+    assert dump(core) == before
+    api.settings = (theirs, OURS)
+    assert step(core, leg, api, run).gap == LOST
 
 
 def test_a_provider_that_never_knows_where_it_was_is_not_asked_for_ever(

@@ -13,8 +13,8 @@ from worker.providers.errors import ApiListError
 from worker.providers.registry import APIS
 from worker.reconciliation import objects
 from worker.reconciliation.dry import walk
+from worker.reconciliation.last import What
 from worker.reconciliation.objects import OBJECTS
-from worker.reconciliation.plan import What
 from worker.settings import settings
 
 FINDINGS = "SELECT kind, subject FROM findings WHERE state = 'open' ORDER BY subject"

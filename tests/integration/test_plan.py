@@ -9,6 +9,8 @@ from sqlalchemy import Engine, text
 
 from models.reconciliation import RunKind, RunScope
 from tests.factories import one, rows
+from worker.failures import failure_of
+from worker.providers.errors import AnotherAccountError
 from worker.reconciliation import plan
 from worker.reconciliation.plan import NOBODY, due, nightly, start
 from worker.settings import Settings
@@ -289,3 +291,19 @@ def test_a_failed_run_is_started_again_in_its_turn(
     assert look(core, config) == []
     pass_(core, "70 seconds")
     assert look(core, config) == [("events", "recent")]
+
+
+def test_nothing_is_compared_with_the_account_of_another_shop(
+    core: Engine, config: Settings
+) -> None:
+    config = at_another_hour(core, config)
+    settle(core, config)
+    pass_(core, "25 hours")
+    change(core, "state = 'pending', finished_at = NULL", "kind = 'events'")
+    wrong = AnotherAccountError("whose?")
+    change(core, f"last_error = '{failure_of(wrong).sentence}'", "kind = 'events'")
+
+    assert look(core, config) == [("access", "all"), ("access", "recent")]
+
+    change(core, "last_error = NULL", "kind = 'events'")
+    assert ("transactions", "all") in look(core, config)

@@ -45,7 +45,7 @@ API_ERRORS = {
     kind.__name__
     for kind in (
         *(api.ApiRefusedError, api.ApiBusyError, api.NoTurnError, api.ApiDownError),
-        api.ApiLockedError,
+        *(api.ApiLockedError, api.AnotherAccountError),
     )
 }
 NOT_TOLD = (

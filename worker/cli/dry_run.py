@@ -12,8 +12,8 @@ from worker.cli.output import console, print_json, shown
 from worker.cli.progress import Bars
 from worker.cli.runs import covered
 from worker.reconciliation.dry import Difference, Dry, walk
+from worker.reconciliation.last import What
 from worker.reconciliation.legs import LEGS
-from worker.reconciliation.plan import What
 from worker.settings import settings
 
 

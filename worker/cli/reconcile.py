@@ -19,9 +19,10 @@ from worker.cli.runs import is_clean, print_runs
 from worker.errors import PaddlewheelError
 from worker.providers.registry import askable
 from worker.reconciliation.driving import drive, read_runs, start_or_take_up
+from worker.reconciliation.last import What
 from worker.reconciliation.legs import LEGS
 from worker.reconciliation.pending import unlike
-from worker.reconciliation.plan import NOBODY, OBJECTS, What
+from worker.reconciliation.plan import NOBODY, OBJECTS
 from worker.rings import ringing_app
 from worker.settings import settings
 

@@ -10,7 +10,8 @@ from sqlalchemy import Connection, Engine, text
 
 from models.reconciliation import RunKind, RunScope
 from worker.providers.registry import askable
-from worker.reconciliation.plan import NOBODY, OBJECTS, What, start
+from worker.reconciliation.last import What
+from worker.reconciliation.plan import NOBODY, OBJECTS, start
 from worker.settings import Settings
 
 ASKED_BY = "demo"

@@ -12,6 +12,10 @@ class ApiRefusedError(OutageError):
     """The key is not believed, or may not do this: a person has to change it."""
 
 
+class AnotherAccountError(ApiRefusedError):
+    """The key belongs to an account that sends nothing here: it is another shop's."""
+
+
 class ApiBusyError(OutageError):
     """It asks to be left alone for a while; ``wait_at_least`` says for how long."""
 

@@ -16,7 +16,8 @@ from worker import lifecycle
 from worker.audit import actor
 from worker.drain import Job, drain_each
 from worker.providers.errors import ApiRefusedError
-from worker.reconciliation.plan import What, start
+from worker.reconciliation.last import What
+from worker.reconciliation.plan import start
 from worker.reconciliation.run import Leg
 from worker.reconciliation.walker import Walker
 from worker.settings import Settings

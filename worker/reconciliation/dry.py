@@ -21,7 +21,7 @@ from worker.providers.registry import APIS
 from worker.reconciliation import cursor
 from worker.reconciliation.cursor import EXPLAIN
 from worker.reconciliation.driving import LONGEST_PAUSE_SECONDS
-from worker.reconciliation.plan import What
+from worker.reconciliation.last import What
 from worker.reconciliation.run import Leg, Progress, Run
 from worker.settings import Settings
 

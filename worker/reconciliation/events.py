@@ -19,16 +19,14 @@ empty      no cursor yet: from now, or what scope and time of the run say
 """
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
-from models.inbox import InboxSource
-from models.reconciliation import EventReason, RunScope
+from models.reconciliation import RunScope
 from worker.envelope import Envelope, peek
 from worker.providers.api import ApiList, Asked, ListPage, ProviderApi
-from worker.providers.errors import ApiError
+from worker.providers.errors import AnotherAccountError, ApiError
 from worker.reconciliation import cursor, explaining
 from worker.reconciliation.cursor import (
     BACK,
@@ -40,11 +38,9 @@ from worker.reconciliation.cursor import (
 )
 from worker.reconciliation.events_end import CUT, is_cut
 from worker.reconciliation.list_end import EMPTY
+from worker.reconciliation.missing import store_missing
 from worker.reconciliation.run import Progress, Run
-from worker.storing import Arrival, store
 
-#: An event as young as that is usually being delivered; the next walk looks again.
-PATIENCE = timedelta(seconds=60)
 #: How providers say that they do not know an id behind which a page should begin.
 UNKNOWN_ID = (400, 404)
 LOST = (
@@ -52,25 +48,14 @@ LOST = (
     " compared from its oldest event on; of what lies before, only comparing the"
     " objects tells"
 )
+ANOTHER = (
+    "the provider knows neither the event at which the last walk ended nor a destination"
+    " with one of PADDLE_WEBHOOK_SECRETS: is PADDLE_API_KEY of the same account?"
+)
 TOO_OLD = (
     f"the provider lists events for {LISTED_FOR.days} days and the walk should have"
     " begun before: what is no longer listed, only comparing the objects tells"
 )
-_KNOWN = text("""
-SELECT now() AS now, ARRAY(
-  SELECT event_id FROM inbox WHERE provider = :provider AND event_id = ANY(:ids)
-) AS known
-""")
-# Who goes back meets what happened before Paddlewheel: not missed, and no news.
-_NOTE = text("""
-INSERT INTO reconciled_events (inbox_id, run_id, reason, mails)
-SELECT i.id, :run, CASE WHEN was.before THEN 'backfilled' ELSE :reason END,
-       :mails AND NOT was.before
-FROM inbox i
-CROSS JOIN LATERAL (SELECT coalesce(
-  :back AND i.occurred_at < (SELECT stamped_at FROM deployment), false) AS before) was
-WHERE i.id = ANY(CAST(:ids AS bigint[]))
-""")
 
 
 class Events:
@@ -88,6 +73,7 @@ class Events:
             is_cursor = position and position[0] not in (BACK, OLDEST, HOLE)
             if not is_cursor or error.status not in UNKNOWN_ID:
                 raise
+            _expect_ours(api)
             return None
 
     def keep(self, connection: Connection, run: Run, answer: Any) -> Progress:  # noqa: ANN401
@@ -103,6 +89,16 @@ class Events:
         if position.startswith(BACK):
             return _go_back(connection, run, answer)
         return _go_forward(connection, run, answer)
+
+
+def _expect_ours(api: ProviderApi) -> None:
+    """Refuse the list of another shop: all of it would be missing here.
+
+    Raises:
+        AnotherAccountError: No destination of the account has our secret.
+    """
+    if not any(one.is_ours for one in api.destinations()):
+        raise AnotherAccountError(ANOTHER)
 
 
 def _position_of(run: Run) -> str:
@@ -151,7 +147,7 @@ def _go_back(connection: Connection, run: Run, page: ListPage) -> Progress:
 
 def _go_forward(connection: Connection, run: Run, page: ListPage) -> Progress:
     events = _read(page)
-    stored = _store_missing(connection, run, page, events)
+    stored = store_missing(connection, run, page, events)
     way = _way_on(run, page)
     cut = _cut(connection, run, page, events)
     gap = cut or (EMPTY if way == HOLE else _gap(connection, run))
@@ -187,41 +183,6 @@ def _cut(
     ids = [one.event_id for one in events if not one.is_odd]
     last = ids[-1] if ids else _asked(_position_of(run)).after
     return CUT if is_cut(connection, run.provider, last, run.began_at) else ""
-
-
-def _store_missing(
-    connection: Connection, run: Run, page: ListPage, events: Sequence[Envelope]
-) -> list[int]:
-    ids = [one.event_id for one in events]
-    state = connection.execute(_KNOWN, {"provider": run.provider, "ids": ids}).one()
-    known = set(state.known)
-    arrivals = [
-        Arrival(one.event_id, one.event_type, one.occurred_at, body)
-        for one, body in zip(events, page.entities, strict=True)
-        if one.event_id not in known and _is_due(one, state.now)
-    ]
-    stored = store(connection, run.provider, InboxSource.EVENT_LIST, arrivals)
-    _note(connection, run, list(stored.values()))
-    return sorted(stored.values())
-
-
-def _is_due(event: Envelope, now: datetime) -> bool:
-    """Tell whether an event should be here by now; an odd one has no time to wait for."""
-    return event.occurred_at is None or event.occurred_at <= now - PATIENCE
-
-
-def _note(connection: Connection, run: Run, ids: Sequence[int]) -> None:
-    is_backfill = run.scope is RunScope.BACKFILL
-    reason = EventReason.BACKFILLED if is_backfill else EventReason.MISSED
-    values = {
-        "run": run.id,
-        "reason": reason,
-        "mails": run.mails,
-        "ids": list(ids),
-        "back": run.since is not None or run.scope is RunScope.ALL,
-    }
-    if ids:
-        connection.execute(_NOTE, values)
 
 
 def _gap(connection: Connection, run: Run) -> str:

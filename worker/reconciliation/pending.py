@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection, text
 
 from models.reconciliation import RunKind, RunScope
-from worker.reconciliation.plan import What
+from worker.reconciliation.last import What
 
 _PENDING = text("""
 SELECT id, since, mails FROM reconciliation_runs

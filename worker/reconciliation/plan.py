@@ -5,17 +5,16 @@ ticks. So a tick that is missed is made up for by the next, and two beats start 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, text
 
-from models.reconciliation import RunKind, RunScope, RunState
+from models.reconciliation import RunKind, RunScope
 from worker.providers.registry import askable
 from worker.reconciliation import cursor
+from worker.reconciliation.last import BEAT, Last, What, read_last
 from worker.settings import Settings
 
-BEAT = "beat"
 #: Our rows are compared with each other, whoever provided them: these runs have none.
 NOBODY = ""
 #: As the provider writes a change before it shows it, what is looked at overlaps.
@@ -45,58 +44,7 @@ SELECT EXISTS (
 """)
 
 
-def is_whole(run: str) -> str:
-    """Return a condition: this row is a run that looked at all that was to be looked at.
-
-    What an operator asked for from a time on has not looked at what lies before.
-    """
-    return f"({run}.state = 'complete' AND ({run}.asked_by = '{BEAT}' OR {run}.since IS NULL))"
-
-
-# One row per kind: its last run, and its last one that could look at everything.
-_LAST = text(f"""
-SELECT wanted.provider, wanted.kind, wanted.scope, last.state, last.created_at,
-       coalesce(last.finished_at, last.created_at) AS ended_at,
-       whole.created_at AS complete_at
-FROM unnest(CAST(:providers AS text[]), CAST(:kinds AS text[]),
-            CAST(:scopes AS text[])) AS wanted(provider, kind, scope)
-CROSS JOIN LATERAL (
-  SELECT state, created_at, finished_at FROM reconciliation_runs r
-  WHERE r.provider = wanted.provider AND r.kind = wanted.kind
-    AND r.scope = wanted.scope
-  ORDER BY r.id DESC LIMIT 1) AS last
-LEFT JOIN LATERAL (
-  SELECT created_at FROM reconciliation_runs r
-  WHERE r.provider = wanted.provider AND r.kind = wanted.kind
-    AND r.scope = wanted.scope AND {is_whole("r")}
-  ORDER BY r.id DESC LIMIT 1) AS whole ON true
-""")  # noqa: S608 (constants)
 _NOW = text("SELECT now()")
-
-
-@dataclass(frozen=True, slots=True)
-class What:
-    """What a run is about; one of each is pending at most."""
-
-    provider: str
-    kind: RunKind
-    scope: RunScope
-
-
-@dataclass(frozen=True, slots=True)
-class Last:
-    """The last run of its kind."""
-
-    state: RunState
-    created_at: datetime
-    ended_at: datetime
-    #: When the last one began that could look at everything; None: there is none.
-    complete_at: datetime | None
-
-    @property
-    def is_pending(self) -> bool:
-        """Whether it still goes on."""
-        return self.state is RunState.PENDING
 
 
 def start(  # noqa: PLR0913 (the columns of a run)
@@ -174,27 +122,12 @@ def wanted(providers: list[str]) -> Iterator[What]:
         yield What(NOBODY, RunKind.ACCESS, scope)
 
 
-def read_last(connection: Connection, asked: list[What]) -> dict[What, Last]:
-    """Read the last run of each kind; what never ran is left out."""
-    rows = connection.execute(
-        _LAST,
-        {
-            "providers": [what.provider for what in asked],
-            "kinds": [what.kind.value for what in asked],
-            "scopes": [what.scope.value for what in asked],
-        },
-    )
-    return {
-        What(row.provider, RunKind(row.kind), RunScope(row.scope)): Last(
-            RunState(row.state), row.created_at, row.ended_at, row.complete_at
-        )
-        for row in rows
-    }
-
-
 def _is_due(
     what: What, last: dict[What, Last], now: datetime, config: Settings
 ) -> bool:
+    events = last.get(What(what.provider, RunKind.EVENTS, RunScope.RECENT))
+    if what.kind in OBJECTS and events and events.is_another_account:
+        return False
     before = last.get(what)
     if before is None:
         return True

@@ -13,8 +13,9 @@ from tests.factories import one, rows
 from tests.reconciling import cursor, place_cursor
 from worker.cli import reconcile as module
 from worker.cli.reconcile import group
+from worker.reconciliation.last import What
 from worker.reconciliation.pending import unlike
-from worker.reconciliation.plan import What, start
+from worker.reconciliation.plan import start
 from worker.settings import Settings
 
 NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
