@@ -36,7 +36,7 @@ test-sandbox: setup-dev ## compare Paddle's sandbox with the local Paddle; needs
 	@$(PY) -m pytest -q tests/sandbox
 
 # What must never be wrong: not a branch of it may go untested.
-CORE := web_hook/verify.py,worker/envelope.py,worker/lifecycle.py,worker/statements.py,models/fold.py,models/clock.py,models/access_rules.py,models/purchase_rules.py,models/subscription_rules.py,models/enrollment_rules.py
+CORE := web_hook/verify.py,worker/envelope.py,worker/lifecycle.py,worker/putting_off.py,worker/statements.py,models/fold.py,models/clock.py,models/access_rules.py,models/purchase_rules.py,models/subscription_rules.py,models/enrollment_rules.py
 CORE_TESTS := tests/unit/models tests/unit/web_hook tests/unit/worker/test_envelope.py tests/integration/worker/test_lifecycle.py tests/integration/worker/test_drain.py
 
 STEPS ?= 20000

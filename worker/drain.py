@@ -21,6 +21,7 @@ from worker.errors import LostLeaseError
 from worker.failures import Failure, Verdict, failure_of
 from worker.lifecycle import Again, Ending, Lease
 from worker.outcome import Tally
+from worker.putting_off import fail
 from worker.settings import Settings
 from worker.work_tables import Claimant, WorkTable
 
@@ -215,7 +216,7 @@ def _settle(
     endings = {row: r for row, r in results.items() if isinstance(r, Ending)}
     failures = {row: r for row, r in results.items() if isinstance(r, Failure)}
     lifecycle.finish(connection, lease, endings)
-    put_off = lifecycle.fail(connection, lease, failures, job.config)
+    put_off = fail(connection, lease, failures, job.config)
     for ending in endings.values():
         tally.ended[ending.state] += 1
     for row_id, failure in failures.items():

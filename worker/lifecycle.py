@@ -1,12 +1,11 @@
-"""The one lifecycle of a row of work: claim, hold, finish, fail.
+"""The one lifecycle of a row of work: claim, hold, finish.
 
 A claim is a transaction of its own, committed before the work begins, so that a
 process that dies leaves a trace. The work is one other transaction that begins with
-``hold`` and ends with ``finish`` or ``fail``; whoever has lost the lease meanwhile
-changes nothing. Leases run on the database's clock alone.
+``hold`` and ends with ``finish``, or with ``fail`` of ``worker.putting_off``; whoever has
+lost the lease meanwhile changes nothing. Leases run on the database's clock alone.
 """
 
-import random
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,9 +15,7 @@ from sqlalchemy import Connection, Engine
 
 from models.work import SCHEMA_VERSION
 from worker import statements
-from worker.dead_letters import Burial, bury
 from worker.errors import LostLeaseError
-from worker.failures import Failure, Verdict
 from worker.settings import Settings
 from worker.work_tables import Claimant, WorkTable
 
@@ -66,14 +63,6 @@ class Again:
     wait: timedelta = timedelta()
     #: Whether it has come further, and what failed before is over.
     is_further: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class PutOff:
-    """What became of failed rows: the dead letter's id of each that died; waits."""
-
-    letters: Mapping[int, int]
-    waits: Mapping[int, timedelta]
 
 
 def claim(
@@ -134,7 +123,7 @@ def finish(connection: Connection, lease: Lease, endings: Mapping[int, Ending]) 
             "token": lease.token,
         },
     ).rowcount
-    _expect_all(changed, len(endings), lease)
+    expect_all(changed, len(endings), lease)
 
 
 def go_on(connection: Connection, lease: Lease, row_id: int, again: Again) -> None:
@@ -152,49 +141,7 @@ def go_on(connection: Connection, lease: Lease, row_id: int, again: Again) -> No
             "token": lease.token,
         },
     ).rowcount
-    _expect_all(changed, 1, lease)
-
-
-def fail(
-    connection: Connection,
-    lease: Lease,
-    failures: Mapping[int, Failure],
-    config: Settings,
-) -> PutOff:
-    """Put rows off, or bury those for which no other attempt will help.
-
-    Raises:
-        LostLeaseError: Some row is no longer ours; the caller's transaction must end.
-    """
-    if not failures:
-        return PutOff({}, {})
-    _note_attempts(connection, lease, failures)
-    plans = {
-        row_id: _plan(lease.table, lease.rows[row_id], failure, config)
-        for row_id, failure in failures.items()
-    }
-    changed = connection.execute(
-        statements.of(statements.PUT_OFF, lease.table.name),
-        {
-            "ids": list(plans),
-            "states": [plan.state for plan in plans.values()],
-            "counted": [
-                int(failure.verdict is not Verdict.MACHINERY)
-                for failure in failures.values()
-            ],
-            "errors": [failure.sentence for failure in failures.values()],
-            "waits": [plan.wait for plan in plans.values()],
-            "token": lease.token,
-        },
-    ).rowcount
-    _expect_all(changed, len(plans), lease)
-    dead = [row_id for row_id, plan in plans.items() if plan.state != "pending"]
-    burials = [
-        Burial(row_id, lease.rows[row_id].attempts, failures[row_id]) for row_id in dead
-    ]
-    who = Claimant(lease.task_id, lease.worker)
-    letters = bury(connection, lease.table, who, burials)
-    return PutOff(letters, {row_id: plan.wait for row_id, plan in plans.items()})
+    expect_all(changed, 1, lease)
 
 
 def release(
@@ -225,45 +172,12 @@ def free_leases(engine: Engine, table: WorkTable, task_id: str) -> int:
         return connection.execute(statement, {"task_id": task_id}).rowcount
 
 
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    state: str
-    wait: timedelta
+def expect_all(changed: int, expected: int, lease: Lease) -> None:
+    """Check that all rows were still ours.
 
-
-def _plan(
-    table: WorkTable, row: ClaimedRow, failure: Failure, config: Settings
-) -> _Plan:
-    policy = table.policy(config)
-    spread = random.random()  # noqa: S311 (jitter, no secret)
-    if failure.verdict is Verdict.MACHINERY:
-        wait = max(policy.wait(row.attempts, spread), failure.wait_at_least)
-        return _Plan("pending", wait)
-    failures = row.failures + 1
-    if failure.verdict is Verdict.PERMANENT or failures >= policy.limit:
-        return _Plan(table.dead, timedelta())
-    wait = max(policy.wait(failures, spread), failure.wait_at_least)
-    return _Plan("pending", wait)
-
-
-def _note_attempts(
-    connection: Connection, lease: Lease, failures: Mapping[int, Failure]
-) -> None:
-    connection.execute(
-        statements.ATTEMPTS,
-        {
-            "table": lease.table.name,
-            "task_id": lease.task_id,
-            "worker": lease.worker,
-            "ids": list(failures),
-            "numbers": [lease.rows[row_id].attempts for row_id in failures],
-            "classes": [failure.error_class for failure in failures.values()],
-            "errors": [failure.error for failure in failures.values()],
-        },
-    )
-
-
-def _expect_all(changed: int, expected: int, lease: Lease) -> None:
+    Raises:
+        LostLeaseError: Some were not; the caller's transaction must end.
+    """
     if changed != expected:
         message = f"{expected - changed} rows of {lease.table.name} were taken over"
         raise LostLeaseError(message)

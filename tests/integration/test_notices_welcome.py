@@ -17,6 +17,7 @@ from worker.errors import PermanentError
 from worker.failures import failure_of
 from worker.lifecycle import Ending, Lease
 from worker.notices.reading import Notice, read
+from worker.putting_off import fail
 from worker.settings import settings
 from worker.work_tables import NOTIFICATIONS, Claimant
 
@@ -76,9 +77,7 @@ def fail_for_good(engine: Engine) -> None:
     lease = claimed(engine)
     refused = failure_of(PermanentError("550 no thanks"))
     with engine.begin() as connection:
-        lifecycle.fail(
-            connection, lease, dict.fromkeys(lease.rows, refused), settings()
-        )
+        fail(connection, lease, dict.fromkeys(lease.rows, refused), settings())
 
 
 def claimed(engine: Engine) -> Lease:

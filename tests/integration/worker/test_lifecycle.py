@@ -20,6 +20,7 @@ from worker.errors import (
 )
 from worker.failures import Failure, Verdict, failure_of
 from worker.lifecycle import Again, Ending, Lease
+from worker.putting_off import PutOff, fail
 from worker.settings import Settings
 from worker.work_tables import INBOX, PLATFORM_DELIVERIES, Claimant
 
@@ -54,13 +55,13 @@ def settle(
     endings: dict[int, Ending] | None = None,
     failures: dict[int, Failure] | None = None,
     config: Settings | None = None,
-) -> lifecycle.PutOff:
+) -> PutOff:
     with engine.begin() as connection:
         lifecycle.hold(connection, lease)
         lifecycle.finish(connection, lease, endings or {})
         if config is None:
-            return lifecycle.PutOff({}, {})
-        return lifecycle.fail(connection, lease, failures or {}, config)
+            return PutOff({}, {})
+        return fail(connection, lease, failures or {}, config)
 
 
 def let_the_lease_end(engine: Engine) -> None:
@@ -307,7 +308,7 @@ def test_finishing_nothing_does_nothing(
     lease = claim()
     assert lease is not None
 
-    assert settle(engine, lease, {}, {}, config) == lifecycle.PutOff({}, {})
+    assert settle(engine, lease, {}, {}, config) == PutOff({}, {})
     assert one(engine, "SELECT state FROM inbox") == "pending"
 
 
@@ -323,7 +324,7 @@ def work_and_settle(
         if verdict == "finish":
             lifecycle.finish(connection, lease, endings)
         else:
-            lifecycle.fail(connection, lease, dict.fromkeys(endings, HOPELESS), config)
+            fail(connection, lease, dict.fromkeys(endings, HOPELESS), config)
 
 
 @pytest.mark.parametrize("verdict", ["finish", "fail"])
