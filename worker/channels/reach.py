@@ -94,7 +94,8 @@ class Reach:
                 if self.private
                 else "a private network, which only OUTGOING_PRIVATE=true allows"
             )
-        if not (ip.ipv4_mapped or ip).is_global:
+        plain = ip.ipv4_mapped or ip
+        if plain.is_reserved or not plain.is_global:
             return "a reserved address, which nothing allows"
         if scheme != "https" and not self.plain:
             return "the internet over http: use https"
