@@ -88,7 +88,9 @@ def web_problem_of(url: str) -> str | None:
         is_whole = bool(address.hostname) and address.port != 0
     except ValueError:
         is_whole = False
-    if not is_whole or address.scheme not in WEB_SCHEMES or CONTROL.search(url):
+    # A blank around it is left out by one who takes addresses apart, and not by another.
+    is_clean = url == url.strip() and not CONTROL.search(url)
+    if not (is_whole and is_clean) or address.scheme not in WEB_SCHEMES:
         return "must be https://… (or http://…)"
     return "must not hold a user or a password" if "@" in address.netloc else None
 

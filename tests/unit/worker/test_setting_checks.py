@@ -54,6 +54,7 @@ WRONG = [
     ({"whatsapp_token": "EAA"}, "set WHATSAPP_PHONE_NUMBER_ID too"),
     (WHATSAPP | {"whatsapp_token": "E A"}, "WHATSAPP_TOKEN must be one word"),
     (WHATSAPP | {"whatsapp_api_url": "x"}, "WHATSAPP_API_URL must be https://"),
+    (WHATSAPP | {"whatsapp_api_url": " https://x.y"}, "WHATSAPP_API_URL must be https"),
     (
         WHATSAPP | {"whatsapp_api_url": "https://x.example:0"},
         "WHATSAPP_API_URL must be https://",
