@@ -33,6 +33,8 @@ SERVED = frozenset({"active", "trialing", "past_due"})
 #: What a change that is scheduled makes of access at its date.
 SCHEDULED = {"cancel": "canceled", "pause": "paused"}
 PERIOD_REFUNDED = "period_refunded"
+#: What adjustments of its transactions decide, and no word of the subscription's own.
+BY_ADJUSTMENTS = frozenset({DISPUTED, PERIOD_REFUNDED})
 
 
 @dataclass(frozen=True, slots=True)

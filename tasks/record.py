@@ -43,7 +43,7 @@ from worker.base_task import this_task
 from worker.batch import Batch, Causes, cause_of, read
 from worker.bulk import keys_of
 from worker.drain import Result
-from worker.grants import Cause, recompute
+from worker.grants import Cause, Why, recompute
 from worker.notices.ledger_changes import make_of
 from worker.people import Circle, neighbours, recognise
 from worker.platform_orders import note_orders
@@ -110,16 +110,15 @@ def apply(
     for kind in KEPT:
         take_over(connection, batch, kind, [one.key for one in batch.of(kind)])
     circle = meet(connection, batch)
-    transactions, subscriptions = write_sources(connection, batch, circle)
+    told = write_sources(connection, batch, circle)
     linked = link(connection, circle)
     rings.add(ACCESS_CHANGES.task, linked.changes)
-    changes = recompute(
-        connection,
-        batch.named({**linked.transactions, **transactions}),
-        settings(),
-        batch.named({**linked.subscriptions, **subscriptions}),
+    why = Why(
+        batch.named({**linked.transactions, **told.transactions}),
+        batch.named({**linked.subscriptions, **told.subscriptions}),
+        batch.named(told.adjusted),
     )
-    rings.add(ACCESS_CHANGES.task, changes)
+    rings.add(ACCESS_CHANGES.task, recompute(connection, why, settings()))
     purchases = {one.key for one in batch.of(TransactionSnapshot)}
     note_orders(connection, purchases, rings, settings())
     made = make_of(connection, batch, circle.changed, settings())
@@ -152,9 +151,7 @@ def held_by(connection: Connection, batch: Batch) -> Causes:
     }
 
 
-def write_sources(
-    connection: Connection, batch: Batch, circle: Circle
-) -> tuple[Causes, Causes]:
+def write_sources(connection: Connection, batch: Batch, circle: Circle) -> Why:
     """Lock and write transactions and subscriptions; name those to be recomputed."""
     transactions = batch.transactions() | bought(
         connection, "transactions", circle.changed
@@ -169,12 +166,12 @@ def write_sources(
     locked = {*subscriptions, *circle.subscriptions}
     renewed = take_over(connection, batch, SubscriptionSnapshot, locked)
     told = write_transactions(connection, batch, known)
-    told |= write_adjustments(connection, batch)
+    taken, adjusted = write_adjustments(connection, batch)
     beginnings.write(connection, fold_beginnings(batch.of(SubscriptionSnapshot)))
     beginnings.find(connection, locked)
     # The events that decided, so that no stale one is named as the cause.
     subscriptions |= {key: cause_of(one) for key, one in renewed.items()}
-    return transactions | told, subscriptions
+    return Why(transactions | told | taken, subscriptions, adjusted)
 
 
 def take_over(
@@ -201,17 +198,26 @@ def write_transactions(
     return {key: cause_of(one) for key, one in folded.winners.items()}
 
 
-def write_adjustments(connection: Connection, batch: Batch) -> Causes:
-    """Write adjustments of locked transactions, and name the events that decided."""
+def write_adjustments(connection: Connection, batch: Batch) -> tuple[Causes, Causes]:
+    """Write adjustments of locked transactions, and name the events that decided.
+
+    Returns:
+        By transaction and, where it is of one, by subscription.
+    """
     arrivals = batch.of(AdjustmentSnapshot)
     keys = [one.key for one in arrivals]
     folded = fold(ledger.clocks(connection, AdjustmentSnapshot, keys), arrivals)
     ledger.write(connection, AdjustmentSnapshot, folded.winners)
     batch.end_stale(folded.stale)
-    return {
-        Key(key.provider, one.transaction_id): cause_of(one)
-        for key, one in folded.winners.items()
-    }
+    told = [(one, cause_of(one)) for one in folded.winners.values()]
+    return (
+        {Key(one.key.provider, one.transaction_id): cause for one, cause in told},
+        {
+            Key(one.key.provider, one.subscription_id): cause
+            for one, cause in told
+            if one.subscription_id
+        },
+    )
 
 
 def bought(

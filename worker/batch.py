@@ -1,6 +1,6 @@
 """What a batch of events says, once each body has been understood."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -105,7 +105,7 @@ class Batch:
             one.key: cause_of(one) for one in self.of(SubscriptionSnapshot)
         }
 
-    def named(self, causes: Causes) -> Causes:
+    def named(self, causes: Mapping[Key, Cause]) -> Causes:
         """Name the run beside each event that no delivery has brought."""
         return {
             key: self.brought.get(parts_of(one)[1], one) for key, one in causes.items()

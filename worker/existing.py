@@ -15,7 +15,7 @@ from models.key import Key
 from models.snapshots import SubscriptionSnapshot, TransactionSnapshot
 from worker import ledger
 from worker.audit import actor, audit
-from worker.grants import REPLACED, Cause, recompute
+from worker.grants import REPLACED, Cause, Why, recompute
 from worker.settings import Settings
 
 #: Sources that one transaction takes up.
@@ -88,13 +88,13 @@ def take_over(
     for keys in _batches(behind.purchases):
         with engine.begin() as connection:
             ledger.lock(connection, TransactionSnapshot, keys)
-            recompute(connection, _causes(keys), config, take_over=True)
+            recompute(connection, Why(_causes(keys)), config, take_over=True)
             _audit(connection, GrantSource.PURCHASE, keys)
         yield len(keys)
     for keys in _batches(behind.subscriptions):
         with engine.begin() as connection:
             ledger.lock(connection, SubscriptionSnapshot, keys)
-            recompute(connection, {}, config, _causes(keys), take_over=True)
+            recompute(connection, Why({}, _causes(keys)), config, take_over=True)
             _audit(connection, GrantSource.SUBSCRIPTION, keys)
         yield len(keys)
 

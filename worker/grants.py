@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row
 from models.access import AccessState, GrantSource
 from models.access_rules import Given
 from models.key import Key
+from models.subscription_rules import BY_ADJUSTMENTS
 from worker import findings
 from worker import grant_statements as sql
 from worker.bulk import arrays, by_key
@@ -29,6 +30,16 @@ class Cause(NamedTuple):
 
     kind: str
     ref: str
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """Which locked sources are to be recomputed, each with its cause."""
+
+    transactions: Mapping[Key, Cause] = field(default_factory=dict)
+    subscriptions: Mapping[Key, Cause] = field(default_factory=dict)
+    #: Of subscriptions: their adjustments, where those are what decides.
+    adjusted: Mapping[Key, Cause] = field(default_factory=dict)
 
 
 class _Place(NamedTuple):
@@ -50,7 +61,7 @@ class _Standing:
     ends_as: str
 
 
-_CONTENT = tuple(field.name for field in fields(_Standing))
+_CONTENT = tuple(one.name for one in fields(_Standing))
 
 
 class _Difference(NamedTuple):
@@ -58,17 +69,26 @@ class _Difference(NamedTuple):
     key: Key
     place: _Place
     standing: _Standing
-    #: Who had it before.
-    holder: int | None
+    before: _Standing | None
+
+    @property
+    def learners(self) -> set[int]:
+        """Who has it by now, and who had it before: it is news for both."""
+        return {one.learner_id for one in (self.standing, self.before) if one}
+
+    def cause(self, why: Why) -> Cause:
+        """Return what decided: of several events that were told, the one it is about."""
+        before = {self.before.cause} if self.before else set()
+        if not BY_ADJUSTMENTS.isdisjoint(before ^ {self.standing.cause}):
+            adjusted = why.adjusted.get(self.key)
+            if adjusted is not None:
+                return adjusted
+        is_bought = self.source is GrantSource.PURCHASE
+        return (why.transactions if is_bought else why.subscriptions)[self.key]
 
 
 def recompute(
-    connection: Connection,
-    causes: Mapping[Key, Cause],
-    config: Settings,
-    subscriptions: Mapping[Key, Cause] | None = None,
-    *,
-    take_over: bool = False,
+    connection: Connection, why: Why, config: Settings, *, take_over: bool = False
 ) -> list[int]:
     """Write the grants of locked sources and tell which enrollments they touch.
 
@@ -77,21 +97,22 @@ def recompute(
 
     Args:
         connection: The transaction that holds the locks.
-        causes: The transactions, and why each is recomputed.
+        why: The sources.
         config: The settings.
-        subscriptions: The subscriptions, and why each is recomputed.
         take_over: Grants that are there follow the offers in force, and no longer
             those they were made with.
 
     Returns:
         Ids of the new rows of ``access_changes``.
     """
-    everything = {**causes, **(subscriptions or {})}
-    existing = by_key(connection, sql.EXISTING, everything)
+    sources = why.transactions.keys() | why.subscriptions.keys()
+    existing = by_key(connection, sql.EXISTING, sources)
     made = _made(existing)
-    bought = compute_purchases(connection, causes, made, config, take_over=take_over)
+    bought = compute_purchases(
+        connection, why.transactions, made, config, take_over=take_over
+    )
     subscribed = compute_subscriptions(
-        connection, subscriptions or {}, made, config, take_over=take_over
+        connection, why.subscriptions, made, config, take_over=take_over
     )
     computed = bought | subscribed
     mark(connection, "transactions", bought)
@@ -103,7 +124,7 @@ def recompute(
         if source.learner_id is not None
         for difference in _differences(key, source, source.learner_id, existing[key])
     ]
-    return _write(connection, differences, everything)
+    return _write(connection, differences, why)
 
 
 def _made(
@@ -142,13 +163,7 @@ def _differences(
                 cause=REPLACED if replaced else REMOVED,
             )
     return [
-        _Difference(
-            source.source,
-            key,
-            place,
-            standing,
-            known[place].learner_id if place in known else None,
-        )
+        _Difference(source.source, key, place, standing, known.get(place))
         for place, standing in wanted.items()
         if known.get(place) != standing
     ]
@@ -160,9 +175,7 @@ def _standing_of(row: Row[Any]) -> _Standing:
 
 
 def _write(
-    connection: Connection,
-    differences: Sequence[_Difference],
-    causes: Mapping[Key, Cause],
+    connection: Connection, differences: Sequence[_Difference], why: Why
 ) -> list[int]:
     if not differences:
         return []
@@ -179,11 +192,10 @@ def _write(
         for d in differences
     )
     connection.execute(sql.WRITE, arrays(sql.GRANTS, sql.COLUMNS, rows))
-    # A source that moved to another learner is also news for the one who had it.
     told = {
-        (learner, d.place.course_key): causes[d.key]
+        (learner, d.place.course_key): d.cause(why)
         for d in differences
-        for learner in {d.standing.learner_id, d.holder or d.standing.learner_id}
+        for learner in d.learners
     }
     return tell(connection, told)
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 from models.key import Key
 from models.snapshots import SubscriptionSnapshot, TransactionSnapshot
 from worker import ledger
-from worker.grants import recompute
+from worker.grants import Why, recompute
 from worker.releasing import CAUSE, SOURCES_A_BATCH
 from worker.settings import Settings
 
@@ -59,9 +59,9 @@ def compute_anew(
     ledger.lock(connection, TransactionSnapshot, purchases)
     ledger.lock(connection, SubscriptionSnapshot, subscriptions)
     for keys in _batches(purchases):
-        recompute(connection, dict.fromkeys(keys, CAUSE), config)
+        recompute(connection, Why(dict.fromkeys(keys, CAUSE)), config)
     for keys in _batches(subscriptions):
-        recompute(connection, {}, config, dict.fromkeys(keys, CAUSE))
+        recompute(connection, Why({}, dict.fromkeys(keys, CAUSE)), config)
 
 
 def _batches(keys: Sequence[Key]) -> Iterator[Sequence[Key]]:

@@ -10,7 +10,7 @@ from models.key import Key
 from models.snapshots import SubscriptionSnapshot, TransactionSnapshot
 from models.subscription_rules import SERVED
 from worker import crumbs, ledger
-from worker.grants import Cause, recompute
+from worker.grants import Cause, Why, recompute
 from worker.settings import Settings
 
 #: Sources of a kind that a transaction takes up.
@@ -83,7 +83,7 @@ def release_batch(engine: Engine, config: Settings) -> Released:
         )
         ledger.lock(connection, TransactionSnapshot, purchases)
         ledger.lock(connection, SubscriptionSnapshot, subscriptions)
-        changes = recompute(connection, purchases, config, subscriptions)
+        changes = recompute(connection, Why(purchases, subscriptions), config)
     return Released(
         len(purchases) + len(subscriptions),
         changes,

@@ -27,7 +27,14 @@ from tests.notices import (
 )
 from tests.purchases import Body
 from tests.reconciling import add_run
-from tests.subscriptions import customer, pass_time, scheduled, subscription
+from tests.subscriptions import (
+    adjusted,
+    charge,
+    customer,
+    pass_time,
+    scheduled,
+    subscription,
+)
 from worker.errors import TransientError
 from worker.notices.reading import Notice
 
@@ -93,12 +100,19 @@ def bring(
     reason: str = "missed",
 ) -> None:
     """Find what no delivery has brought, and carry out what follows."""
+    find(engine, bodies, explanation, reason)
+    record([], 1)
+    activate([], 1)
+
+
+def find(
+    engine: Engine, bodies: list[Body], explanation: str | None, reason: str = "missed"
+) -> None:
+    """Find what no delivery has brought, and leave it in the inbox."""
     ids, run = add_events(engine, bodies), add_run_once(engine)
     values = {"ids": ids, "run": run, "reason": reason, "explanation": explanation}
     with engine.begin() as connection:
         connection.execute(_NOTE, values)
-    record([], 1)
-    activate([], 1)
 
 
 def add_run_once(engine: Engine) -> int:
@@ -140,6 +154,17 @@ def test_what_was_never_delivered_is_told(kind: NoticeKind, shop: Engine) -> Non
     go_back(shop, known)
     bring(shop, lost, "failed")
     assert kind in told(shop)
+
+
+@pytest.mark.parametrize("refund_arrived", [True, False])
+def test_a_subscription_s_refund_was_told_if_it_arrived_whatever_comes_with_it(
+    shop: Engine, *, refund_arrived: bool
+) -> None:
+    go_back(shop, [BUYER, subscription(at=-1), charge(at=-0.9)])
+    leaving = subscription(at=JUST_NOW, scheduled_change=scheduled("cancel", 1))
+    find(shop, [adjusted(at=-0.5)], "forgotten" if refund_arrived else "failed")
+    bring(shop, [leaving], "failed" if refund_arrived else "forgotten")
+    assert ("suspended" in told(shop)) is not refund_arrived
 
 
 @pytest.mark.parametrize("kind", LOST)

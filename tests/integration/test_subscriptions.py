@@ -277,6 +277,29 @@ def test_a_dispute_holds_access_and_its_reversal_gives_it_back(school: Engine) -
     ]
 
 
+@pytest.mark.parametrize("action", ["refund", "chargeback"])
+def test_of_all_that_is_told_at_once_the_cause_is_what_took_the_money_back(
+    school: Engine, action: str
+) -> None:
+    tell(school, *begun())
+    taken = adjusted(action, at=-5)
+    leaving = subscription(at=-4, scheduled_change=scheduled("cancel", 1))
+
+    assert tell(school, taken, leaving).startswith("suspended")
+    assert history(school)[-1][3] == taken["event_id"]
+
+
+def test_of_all_that_is_told_at_once_the_cause_is_what_gave_it_back(
+    school: Engine,
+) -> None:
+    tell(school, *begun(), adjusted("chargeback", at=-5))
+    given = adjusted("chargeback_reverse", at=-4)
+
+    tell(school, given, subscription(at=-3))
+
+    assert history(school)[-1][1:] == ("subscribed", "event", given["event_id"])
+
+
 @pytest.mark.parametrize("status", ["pending_approval", "rejected", "reversed"])
 def test_a_refund_that_is_not_approved_changes_nothing(
     school: Engine, status: str

@@ -16,7 +16,7 @@ from models.snapshots import SubscriptionSnapshot, TransactionSnapshot
 from worker import ledger
 from worker.bulk import keys_of
 from worker.checks.check import Check, Repair
-from worker.grants import Cause, recompute
+from worker.grants import Cause, Why, recompute
 from worker.settings import Settings
 
 # What is not there, or not whole, proves nothing: computed from half of its lines, a
@@ -98,7 +98,7 @@ def _recompute(
         return []
     ledger.lock(connection, TransactionSnapshot, purchases)
     ledger.lock(connection, SubscriptionSnapshot, subscriptions)
-    return recompute(connection, purchases, config, subscriptions)
+    return recompute(connection, Why(purchases, subscriptions), config)
 
 
 def _recompute_places(
