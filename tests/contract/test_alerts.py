@@ -6,13 +6,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import typer
-from typer.main import get_command
 
 from ops.alerts_docs import ALERTS, BEGIN, END, alerts_of, page_of
+from tests.commands import command_of
 from worker.alerts.conditions import BY_KIND, CONDITIONS
 from worker.alerts.words import runbook_of
-from worker.cli.main import app
 from worker.settings import ROOT, Settings
 
 RUNBOOKS = ROOT / "docs" / "runbooks"
@@ -29,13 +27,9 @@ def pages() -> list[Path]:
 
 def unknown_in(words: list[str], options: list[str]) -> list[str]:
     """The words and options of a command that the command line does not know."""
-    command = get_command(app)
-    for position, word in enumerate(words):
-        if not isinstance(command, typer.core.TyperGroup):
-            break
-        if word not in command.commands:
-            return words[position:]
-        command = command.commands[word]
+    command, unknown = command_of(words)
+    if unknown:
+        return unknown
     known = {name for parameter in command.params for name in parameter.opts}
     return [option for option in options if option not in known | {"--help"}]
 

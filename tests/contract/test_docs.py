@@ -6,8 +6,6 @@ from enum import StrEnum
 from pathlib import Path
 
 import pytest
-import typer
-from typer.main import get_command
 
 from models.access import AccessState, ChangeState
 from models.alerts import MessageState
@@ -16,7 +14,7 @@ from models.inbox import InboxState, VariantState
 from models.operations import LetterState
 from models.outgoing import DeliveryState, NotificationState
 from ops.settings_docs import ENV_EXAMPLE, README, env_example, readme_of
-from worker.cli.main import app
+from tests.commands import command_of
 from worker.settings import ROOT, Settings
 
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
@@ -58,14 +56,7 @@ def anchors_of(document: Path) -> set[str]:
 
 def command_words(words: list[str]) -> list[str]:
     """The words that the command line does not know."""
-    command = get_command(app)
-    for position, word in enumerate(words):
-        if not isinstance(command, typer.core.TyperGroup):
-            return []
-        if word not in command.commands:
-            return words[position:]
-        command = command.commands[word]
-    return []
+    return command_of(words)[1]
 
 
 def named_commands() -> list[tuple[str, str]]:

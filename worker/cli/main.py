@@ -1,65 +1,18 @@
-"""The command ``paddlewheel``.
-
-A new command is a function in a file of its own and a line in ``COMMANDS``; a group
-of commands is a ``typer.Typer`` and a line in ``GROUPS``.
-"""
+"""The command ``paddlewheel``."""
 
 import sys
-from collections.abc import Callable
 
 import typer
 
-from worker.cli import (
-    alerts,
-    catalog,
-    deadletters,
-    drift,
-    findings,
-    notifications,
-    parked,
-    platform,
-    reconcile,
-    send,
-)
-from worker.cli.access_times import access_times
-from worker.cli.demo import demo
-from worker.cli.explain import explain
-from worker.cli.grant import grant, revoke
-from worker.cli.learner_token import learner_token
+from worker.cli.commands import Commands
 from worker.cli.output import say_problem
-from worker.cli.release import release
-from worker.cli.status import status
-from worker.cli.up import up
 from worker.errors import PaddlewheelError
-from worker.log import configure_command
 
-COMMANDS: tuple[Callable[..., None], ...] = (
-    up,
-    demo,
-    status,
-    explain,
-    access_times,
-    release,
-    learner_token,
-    grant,
-    revoke,
-)
-GROUPS: dict[str, typer.Typer] = {
-    "alerts": alerts.group,
-    "catalog": catalog.group,
-    "deadletters": deadletters.group,
-    "drift": drift.group,
-    "findings": findings.group,
-    "notifications": notifications.group,
-    "parked": parked.group,
-    "platform": platform.group,
-    "reconcile": reconcile.group,
-    "send": send.group,
-}
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
 
 app = typer.Typer(
+    cls=Commands,
     help="Turns payment webhooks into course access, and keeps the two in step.",
     no_args_is_help=True,
     # A traceback with local variables would print secrets.
@@ -69,14 +22,10 @@ app = typer.Typer(
 
 @app.callback()
 def _paddlewheel() -> None:
-    # With a callback it stays a group of commands, even of a single one.
+    # Here and not above: it reads the settings, and a list of commands needs none.
+    from worker.log import configure_command  # noqa: PLC0415
+
     configure_command()
-
-
-for command in COMMANDS:
-    app.command()(command)
-for name, group in GROUPS.items():
-    app.add_typer(group, name=name)
 
 
 def main() -> int:
