@@ -14,13 +14,14 @@ from celery import Celery
 from redis import Redis
 from sqlalchemy import Engine, text
 
-from tests.factories import one, rows
+from tests.factories import make_due, one, rows
 from tests.fixtures.platform import Platform
 from tests.fixtures.processes import eventually
 from tests.fixtures.workers import CeleryProcess
 from worker.channels.deadline import Deadline, dial
 from worker.processes.ports import free_port
 from worker.settings import ROOT
+from worker.work_tables import ALERT_MESSAGES
 
 pytestmark = pytest.mark.drill
 Start = Callable[..., CeleryProcess]
@@ -34,6 +35,9 @@ SHORT = {
     "lease_seconds": 8,
     "retry_first_seconds": 0.2,
 }
+#: Time enough for a helper to start and to be answered on a busy machine: what is not
+#: answered in time is tried again after minutes only.
+PATIENT = {"soft_limit_seconds": 60, "hard_limit_seconds": 70, "lease_seconds": 80}
 TROUBLE = text("""
 INSERT INTO dead_letters (subject, work_table, row_id, task, error_class, error, place)
 VALUES ('inbox:17', 'inbox', 17, 'events.record', 'KeyError', 'at x', 'x')
@@ -108,12 +112,12 @@ def told(address: str) -> list[str]:
 def test_killed_between_opening_and_sending_it_is_told_once_after_the_restart(
     engine: Engine, sender: Celery, start: Start, sink: str
 ) -> None:
-    worker = start(sink, die_at="UPDATE alert_messages AS work SET")
+    worker = start(sink, die_at="UPDATE alert_messages AS work SET", **PATIENT)
     watch(engine, sender)
     eventually(lambda: worker.popen.poll() is not None, what="the worker was killed")
     assert rows(engine, MESSAGES) == [("pending",)]
     assert told(sink) == []
-    again = start(sink)
+    again = start(sink, **PATIENT)
     eventually(lambda: sent(engine, sender), what="it was told")
     assert len(told(sink)) == 1
     for process in (worker, again):
@@ -123,12 +127,13 @@ def test_killed_between_opening_and_sending_it_is_told_once_after_the_restart(
 def test_killed_between_the_yes_and_its_note_it_is_told_again(
     engine: Engine, sender: Celery, start: Start, sink: str
 ) -> None:
-    worker = start(sink, die_at="UPDATE alert_messages SET way")
+    worker = start(sink, die_at="UPDATE alert_messages SET way", **PATIENT)
     watch(engine, sender)
     eventually(lambda: worker.popen.poll() is not None, what="the worker was killed")
     assert rows(engine, MESSAGES) == [("pending",)]
     assert len(told(sink)) == 1
-    start(sink)
+    make_due(engine, ALERT_MESSAGES)
+    start(sink, **PATIENT)
     eventually(lambda: sent(engine, sender), what="its lease was over")
     assert len(told(sink)) == 2
     assert one(engine, "SELECT max(crashes) FROM alert_messages") == 1

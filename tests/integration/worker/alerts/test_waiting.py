@@ -12,7 +12,7 @@ from tests.factories import add_work, one
 from tests.reconciling import add_run
 from worker.alerts.backlog import MOST_COUNTED
 from worker.alerts.condition import Condition, Finding
-from worker.alerts.refused import OUTSIDE, Refused
+from worker.alerts.refused import TABLES, Refused
 from worker.alerts.waiting import INSIDE, Waiting
 from worker.heartbeats import WATCH
 from worker.settings import Settings, settings
@@ -248,8 +248,8 @@ def test_a_silence_that_is_calming_down_or_unheard_explains_nothing(
 
 def test_what_fails_is_told_by_one_of_both() -> None:
     # An alert about alerts that do not get out would not get out either.
-    assert {*WORK_TABLES} - {ALERT_MESSAGES} == INSIDE | OUTSIDE.keys()
-    assert not INSIDE & OUTSIDE.keys()
+    assert {*WORK_TABLES} - {ALERT_MESSAGES} == INSIDE | {*TABLES}
+    assert not INSIDE & {*TABLES}
 
 
 def test_a_comparison_that_cannot_go_on_is_told(

@@ -89,7 +89,7 @@ def test_a_mail_becomes_one_file_before_it_is_acknowledged(
     assert text.startswith(
         b"Return-Path: <courses@example.com>\r\nDelivered-To: ada@example.com\r\n"
     )
-    assert text.endswith(b"==--\r\n")
+    assert text.endswith(b"--\r\n")
     process.terminate()
     assert process.wait(60) == 0
 

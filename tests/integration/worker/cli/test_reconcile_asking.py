@@ -14,7 +14,7 @@ from local_paddle.server import Options, running
 from tests.factories import one, rows
 from worker.cli.reconcile import group
 from worker.local_shop import Client
-from worker.reconciliation import comparing, driving, events
+from worker.reconciliation import comparing, driving, missing
 from worker.settings import Settings
 
 KEY = "pdl_local_apikey_for_tests"
@@ -52,7 +52,7 @@ def run(
     """Return a function that runs the command against that Paddle."""
     del core
     # What was sold a moment ago counts as if it were longer.
-    for module in (comparing, events):
+    for module in (comparing, missing):
         monkeypatch.setattr(module, "PATIENCE", timedelta(hours=-1))
     configured(
         paddle_api_key=KEY, paddle_api_url=shop, paddle_requests_per_minute=10_000
