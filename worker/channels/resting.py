@@ -30,14 +30,15 @@ FROM notifications
 WHERE state = 'doubtful' AND channel = :channel
   AND finished_at > now() - interval '1 hour' AND reason IS DISTINCT FROM :died
 """)
-# What a claim holds gets its own verdict.
+# What a claim holds gets its own verdict. What is beyond the bound is put off when it is
+# claimed, a claim at a time.
 _PUT_OFF = text("""
 UPDATE notifications SET next_attempt_at = clock_timestamp() + :wait
 WHERE id IN (
   SELECT id FROM notifications
   WHERE state = 'pending' AND channel = :channel AND lease_token IS NULL
     AND next_attempt_at <= now()
-  ORDER BY id FOR NO KEY UPDATE SKIP LOCKED)
+  ORDER BY next_attempt_at LIMIT 10000 FOR NO KEY UPDATE SKIP LOCKED)
 """)
 
 
