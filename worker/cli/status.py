@@ -95,7 +95,7 @@ def _print(found: Status, queues: dict[str, list[str]], *, as_json: bool) -> Non
     )
     out = console()
     for name, value in _facts(found, queues):
-        out.print(f"  {name:16} {value}", markup=False)
+        out.print(f"  {name:17} {value}", markup=False)
     if found.runs:
         columns = ("compared", "last complete", "covered", "now")
         is_asking = any(last.kind != RunKind.ACCESS for last in found.runs)
