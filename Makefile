@@ -74,7 +74,9 @@ docs: setup-dev ## the tables that are written from the code: settings, alerts, 
 	@$(PY) -m ops.settings_docs
 	@$(PY) -m ops.alerts_docs
 	@$(PY) -m ops.events_docs
+	@$(PY) -m ops.errors_docs
 	@$(PY) -m ops.notices_docs
+	@$(PY) -m ops.doctor_docs
 	@$(PY) -m ops.notices_looks
 
 bench: setup-dev ## measure against the usual ways

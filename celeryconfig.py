@@ -47,6 +47,8 @@ task_routes = {
     "enrollments.activate": {"queue": "access"},
     # Alone: a provider that is slow to answer must hold up nobody else.
     "customers.fetch": {"queue": "fetch"},
+    "checkouts.create": {"queue": "fetch"},
+    "checkouts.recover": {"queue": "fetch"},
     # Same worker, other queue: a run of thousands of pages is taken in turn with the
     # buyers who wait.
     "reconciliation.run": {"queue": "reconcile"},
@@ -72,6 +74,8 @@ imports = (
     "tasks.record",
     "tasks.compare",
     "tasks.fetch",
+    "tasks.create",
+    "tasks.recover",
     "tasks.activate",
     "tasks.send",
     "tasks.remind",
@@ -139,6 +143,7 @@ task_annotations = {
     "access.expire": {"send_events": False},
     "parked.release": {"send_events": False},
     "notices.plan": {"send_events": False},
+    "checkouts.recover": {"send_events": False},
     "bodies.partition": {"send_events": False},
     "rows.prune": {"send_events": False},
     "digest.write": {"send_events": False},
@@ -156,6 +161,10 @@ beat_enable_remote_control = True
 beat_schedule = {
     "parked.release": {"task": "parked.release", "schedule": timedelta(seconds=30)},
     "notices.plan": {"task": "notices.plan", "schedule": timedelta(seconds=30)},
+    "checkouts.recover": {
+        "task": "checkouts.recover",
+        "schedule": timedelta(seconds=30),
+    },
     "bodies.partition": {"task": "bodies.partition", "schedule": timedelta(hours=1)},
     "rows.prune": {"task": "rows.prune", "schedule": timedelta(hours=1)},
     "digest.write": {"task": "digest.write", "schedule": timedelta(minutes=10)},

@@ -1,5 +1,6 @@
 """What is posted to Paddle's API and changed through it, with the events that follow."""
 
+from datetime import datetime
 from http import HTTPStatus
 
 from starlette.requests import Request
@@ -10,7 +11,8 @@ from local_paddle import form, forms
 from local_paddle import transaction as snapshot
 from local_paddle.answer import ApiError, invalid, success
 from local_paddle.checkout import Checkout
-from local_paddle.destination import setting_of
+from local_paddle.dashboard import Dashboard
+from local_paddle.destination import check_setting, setting_of
 from local_paddle.discount import first_bill, found
 from local_paddle.entity import (
     address_of,
@@ -21,9 +23,10 @@ from local_paddle.entity import (
 )
 from local_paddle.event_type import subscribed_to
 from local_paddle.feed import Feed
+from local_paddle.item import Item
 from local_paddle.money import tax_rate_of
 from local_paddle.store import Entity
-from local_paddle.till import ShopError
+from local_paddle.till import USUAL_CODE, ShopError
 from local_paddle.writing import Writing, body_of
 
 
@@ -34,6 +37,7 @@ class Changing(Writing):
         """Change the feed's store and tell of it."""
         super().__init__(feed)
         self._checkout = checkout
+        self._dashboard = Dashboard(feed.store)
 
     def routes(self) -> list[Route]:
         """Return the paths that this half answers."""
@@ -123,23 +127,12 @@ class Changing(Writing):
 
     async def _transaction(self, request: Request) -> Response:
         given = form.read(forms.TRANSACTION, await body_of(request))
-        wanted = [(item["price_id"], item["quantity"]) for item in given["items"]]
         address = self._buyers_address(given)
-        now = self._now()
-        try:
-            items = self._checkout.items(wanted)
-            discount = found(self._store, given.get("discount_id"), now)
-        except ShopError as error:
-            raise invalid(("items", str(error))) from None
-        rate = tax_rate_of(address["country_code"] if address else "")
-        fields = given | {"origin": "api"}
-        if details := given.get("billing_details"):
-            usual = snapshot.invoice_details()
-            fields["billing_details"] = usual | details
-        due = first_bill(items, discount)
-        made = snapshot.drafted(self._feed.ids, due, rate, now, fields)
+        made = self._drafted(given, address, self._now())
         if address:
-            made = snapshot.readied(made, given["customer_id"], address["id"], now)
+            made = snapshot.readied(
+                made, given["customer_id"], address["id"], self._now()
+            )
         elif given.get("customer_id"):
             made["customer_id"] = given["customer_id"]
         with self._store.transaction():
@@ -147,6 +140,26 @@ class Changing(Writing):
             if made["status"] == "ready":
                 self._feed.emit("transaction.ready", made, self._now())
         return answer
+
+    def _drafted(self, given: Entity, address: Entity | None, now: datetime) -> Entity:
+        wanted = [(item["price_id"], item["quantity"]) for item in given["items"]]
+        try:
+            items = self._checkout.items(wanted)
+        except ShopError as error:
+            if error.code != USUAL_CODE:
+                raise
+            raise invalid(("items", str(error))) from None
+        _check_on_sale(items)
+        discount = found(self._store, given.get("discount_id"), now)
+        rate = tax_rate_of(address["country_code"] if address else "")
+        fields = given | {"origin": "api"}
+        if given.get("collection_mode") != "manual":
+            page = (given.get("checkout") or {}).get("url")
+            fields["checkout_page"] = self._dashboard.checkout_page(page)
+        if details := given.get("billing_details"):
+            fields["billing_details"] = snapshot.invoice_details() | details
+        due = first_bill(items, discount)
+        return snapshot.drafted(self._feed.ids, due, rate, now, fields)
 
     def _buyers_address(self, given: Entity) -> Entity | None:
         """Return the address, if all that is named belongs to one customer."""
@@ -166,6 +179,7 @@ class Changing(Writing):
 
     async def _setting(self, request: Request) -> Response:
         given = _with_events(form.read(forms.SETTING, await body_of(request)))
+        check_setting(self._store, given, None)
         setting = setting_of(self._feed.ids, given)
         self._store.put("notification_setting", setting)
         return success(setting, HTTPStatus.CREATED)
@@ -174,6 +188,7 @@ class Changing(Writing):
         kind = "notification_setting"
         setting, given = await self._change(request, kind, forms.SETTING_CHANGE)
         setting |= _with_events(given)
+        check_setting(self._store, setting, setting["id"])
         self._store.put(kind, setting)
         return success(setting)
 
@@ -208,3 +223,11 @@ def _with_events(given: Entity) -> Entity:
         return given | {"subscribed_events": subscribed_to(given["subscribed_events"])}
     except KeyError as error:
         raise invalid(("subscribed_events", f"no event type {error}")) from None
+
+
+def _check_on_sale(items: list[Item]) -> None:
+    for item in items:
+        for entity in (item.price, item.product):
+            if entity["status"] != "active":
+                detail = f"{entity['id']} is archived"
+                raise ApiError(HTTPStatus.BAD_REQUEST, "entity_archived", detail)

@@ -18,6 +18,7 @@ from local_paddle.answer import ApiError
 from local_paddle.api import replay
 from local_paddle.catalog import COURSES_FACT, Offer, stock
 from local_paddle.clock import instant_of, rfc3339
+from local_paddle.dashboard import Dashboard
 from local_paddle.deliveries import Deliverer
 from local_paddle.faults import Extra, Plan
 from local_paddle.feed import Feed
@@ -61,6 +62,7 @@ class Control:
             "catalog": lambda _: self._catalog(),
             "clock": lambda _: self._clock(),
             "counts": lambda _: counts_of(store),
+            "dashboard": lambda _: Dashboard(store).shown(),
             "health": lambda _: {"status": "ok"},
             "plan": lambda _: self.feed.plan.as_json(),
             "quiet": lambda _: self._quiet(),
@@ -70,6 +72,7 @@ class Control:
             **ShopControl(self.shop).writers(),
             "catalog": self._stock,
             "clock": self._set_clock,
+            "dashboard": Dashboard(store).change,
             "inject": self._inject,
             "limit": self._set_limit,
             "plan": self._set_plan,

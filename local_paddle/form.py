@@ -201,6 +201,13 @@ def at_once_or_instant(value: Any) -> str | None:  # noqa: ANN401
     return None if value == "immediately" else instant(value)
 
 
+def checkout(value: Any) -> str | None:  # noqa: ANN401
+    """Allow the page that opens a checkout; null stands for the account's own."""
+    url = value.get("url") if isinstance(value, dict) else 0
+    is_one = isinstance(url, str) and 0 < len(url) <= URL_CHARACTERS
+    return None if url is None or is_one else "must have a url, or null in it"
+
+
 def duration(value: Any) -> str | None:  # noqa: ANN401
     """Allow an interval with its frequency."""
     try:

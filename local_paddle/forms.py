@@ -12,6 +12,7 @@ from local_paddle.form import (
     Form,
     adjusted_items,
     at_once_or_instant,
+    checkout,
     contacts,
     custom_data,
     duration,
@@ -99,6 +100,7 @@ TRANSACTION: Form = {
     "discount_id": Field(paddle_id("dsc"), is_nullable=True),
     "collection_mode": Field(word("automatic", "manual")),
     "billing_details": Field(invoice_details, is_nullable=True),
+    "checkout": Field(checkout, is_nullable=True),
     "custom_data": _CUSTOM_DATA,
 }
 BUSINESS: Form = {

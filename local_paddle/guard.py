@@ -15,6 +15,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from local_paddle.answer import ApiError, bad_request, failure
+from local_paddle.dashboard import Dashboard
 
 REQUESTS_PER_MINUTE = 240
 WINDOW_SECONDS = 60.0
@@ -51,9 +52,12 @@ class Limit:
 class Guard:
     """ASGI middleware that turns requests away as Paddle does."""
 
-    def __init__(self, app: ASGIApp, api_key: str, limit: Limit) -> None:
-        """Let requests with this key through to the app."""
+    def __init__(
+        self, app: ASGIApp, api_key: str, limit: Limit, dashboard: Dashboard
+    ) -> None:
+        """Let requests with this key through to the app, if it may make them."""
         self._app = app
+        self._dashboard = dashboard
         self._api_key = api_key
         self._limit = limit
 
@@ -71,7 +75,11 @@ class Guard:
             wait = self._limit.take(client[0])
             if wait is not None:
                 return _too_many(wait)
-        return self._key_refusal(headers) or _version_refusal(headers)
+        return (
+            self._key_refusal(headers)
+            or _version_refusal(headers)
+            or self._dashboard.refusal(scope["method"], scope["path"])
+        )
 
     def _key_refusal(self, headers: Headers) -> ApiError | None:
         given = headers.get("authorization")

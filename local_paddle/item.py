@@ -82,7 +82,7 @@ def items_of(store: Store, wanted: Sequence[tuple[str, int]]) -> list[Item]:
     cycles = [item.price["billing_cycle"] for item in items if item.is_recurring]
     if any(cycle != cycles[0] for cycle in cycles):
         message = "the prices of one subscription have one billing cycle"
-        raise ShopError(message)
+        raise ShopError(message, "transaction_price_different_billing_cycle")
     return items
 
 
@@ -91,5 +91,5 @@ def _item(store: Store, price_id: str, quantity: int) -> Item:
     product = store.get("product", price["product_id"]) if price else None
     if price is None or product is None:
         message = f"no price {price_id}"
-        raise ShopError(message)
+        raise ShopError(message, "transaction_price_not_found")
     return Item(price, product, quantity)

@@ -30,6 +30,7 @@ from local_paddle.control import (
     SCHEDULE_FACT,
     Control,
 )
+from local_paddle.dashboard import Dashboard
 from local_paddle.deliveries import Deliverer
 from local_paddle.destination import keep_receiver
 from local_paddle.faults import Plan
@@ -92,7 +93,14 @@ class LocalPaddle:
                 *SimulationEndpoints(self.feed).routes(),
                 *control.routes(),
             ],
-            middleware=[Middleware(Guard, api_key=api_key, limit=self.limit)],
+            middleware=[
+                Middleware(
+                    Guard,
+                    api_key=api_key,
+                    limit=self.limit,
+                    dashboard=Dashboard(self.store),
+                )
+            ],
             exception_handlers={
                 ApiError: _api_error,
                 ShopError: _shop_error,

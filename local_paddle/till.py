@@ -11,6 +11,8 @@ from local_paddle.store import Entity, Store
 
 NO_FAULTS: Mapping[str, Fault] = {}
 ANY_EVENT = "*"
+#: Where Paddle has none of its own for it.
+USUAL_CODE = "bad_request"
 
 
 class ShopError(ValueError):
@@ -19,7 +21,7 @@ class ShopError(ValueError):
     ``code`` is Paddle's own error code where it has one.
     """
 
-    def __init__(self, message: str, code: str = "bad_request") -> None:
+    def __init__(self, message: str, code: str = USUAL_CODE) -> None:
         """Say why, and how Paddle's API calls it."""
         super().__init__(message)
         self.code = code

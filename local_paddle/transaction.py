@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from local_paddle.clock import rfc3339
+from local_paddle.dashboard import CHECKOUT_PAGE
 from local_paddle.ids import Ids
 from local_paddle.item import Item
 from local_paddle.money import (
@@ -25,7 +26,6 @@ from local_paddle.money import (
 from local_paddle.store import Entity
 
 DECLINED = "declined"
-CHECKOUT_PAGE = "https://courses.example/pay"
 CARD = {
     "type": "visa",
     "last4": "4242",
@@ -40,7 +40,8 @@ def drafted(
 ) -> Entity:
     """Return a new draft; ``given`` names origin, custom data and collection mode."""
     transaction_id = ids.new("txn")
-    url = f"{CHECKOUT_PAGE}?_ptxn={transaction_id}"
+    page = given.get("checkout_page") or CHECKOUT_PAGE
+    url = f"{page}{'&' if '?' in page else '?'}_ptxn={transaction_id}"
     is_invoice = given.get("collection_mode") == "manual"
     currency = items[0].price["unit_price"]["currency_code"]
     at = rfc3339(now)

@@ -16,6 +16,12 @@ VALUES ('paddle', :event_id, :event_type, :occurred_at, :digest,
         coalesce(:received_at, now()))
 ON CONFLICT DO NOTHING RETURNING id, received_at
 """)
+_LINE = text("""
+INSERT INTO transaction_lines
+  (provider, transaction_id, id, price_id, quantity, recurring, prorated,
+   subtotal_minor, discount_minor, tax_minor, total_minor)
+VALUES ('paddle', :id, :price_id, :price_id, 1, false, false, 0, 0, 0, 0)
+""")
 _BODY = text("INSERT INTO inbox_bodies VALUES (:id, :received_at, :body)")
 
 
@@ -135,3 +141,9 @@ def make_due(engine: Engine, table: WorkTable) -> None:
         connection.execute(
             text(f"UPDATE {table.name} SET next_attempt_at = now() - interval '1 s'")
         )
+
+
+def add_line(engine: Engine, transaction_id: str, price_id: str) -> None:
+    """Add a line to a transaction, one of the price for nothing."""
+    with engine.begin() as connection:
+        connection.execute(_LINE, {"id": transaction_id, "price_id": price_id})

@@ -66,7 +66,8 @@ WITH held AS MATERIALIZED (
           * greatest(0, extract(epoch FROM at - filled_at))) AS tokens
   FROM timed
 ), judged AS (
-  SELECT *, NOT is_paused AND tokens >= :least AS is_let FROM filled
+  SELECT *, NOT is_paused AND tokens >= :least AND (:probes OR NOT is_open) AS is_let
+  FROM filled
 )
 UPDATE provider_budgets b SET
   tokens = judged.tokens - judged.is_let::int,
@@ -106,9 +107,23 @@ class Budget:
     """The turns of one who asks; see ``worker.providers.api.Gate``."""
 
     def __init__(
-        self, engine: Engine, provider: str, lane: Lane, config: Settings
+        self,
+        engine: Engine,
+        provider: str,
+        lane: Lane,
+        config: Settings,
+        *,
+        probes: bool = True,
     ) -> None:
-        """Prepare; nothing is asked yet."""
+        """Prepare; nothing is asked yet.
+
+        Args:
+            engine: Where the bucket is.
+            provider: Who is asked.
+            lane: Who asks.
+            config: How often it may be.
+            probes: May be the one who tries whether a silent provider answers again.
+        """
         self._engine = engine
         self._provider = provider
         limit = requests_per_minute(config, provider)
@@ -122,6 +137,7 @@ class Budget:
             "least": 1 + (burst - 1) * FLOORS[lane],
             "probe": PROBE_SECONDS,
             "most_failures": MOST_FAILURES,
+            "probes": probes,
         }
         #: The pause for all others that our try made, while it lasts.
         self._probe: datetime | None = None
@@ -171,10 +187,10 @@ class Budget:
             return row
 
     def _words(self, row: Any) -> str:  # noqa: ANN401 (a row)
-        if not row.is_paused:
-            return f"is not asked now: {self._limit} requests a minute are used up"
         if row.is_open:
             return f"is not asked now: {MOST_FAILURES} requests in a row had no answer"
+        if not row.is_paused:
+            return f"is not asked now: {self._limit} requests a minute are used up"
         return "is not asked now: it wants to be left alone"
 
 

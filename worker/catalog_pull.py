@@ -48,6 +48,10 @@ class Assortment:
         elif isinstance(snapshot, PriceSnapshot):
             self._prices[snapshot.key.id] = snapshot
 
+    def prices(self) -> list[PriceSnapshot]:
+        """Return the prices, by id."""
+        return [one for _, one in sorted(self._prices.items())]
+
     def named(self) -> Named:
         """Return the course that each price names, or else its product."""
         courses = {

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import structlog
 from celery.worker.consumer import Consumer
 
+from worker import about  # noqa: F401 (so that workers answer what they are)
 from worker.quarantine import quarantine
 from worker.settings import settings
 from worker.stray import Fault, fault_of, stray_of_message

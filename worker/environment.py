@@ -15,6 +15,13 @@ ON CONFLICT (id) DO NOTHING
 _READ = text("SELECT environment FROM deployment WHERE id = 1")
 
 
+def stamp_of(engine: Engine) -> str | None:
+    """Return the environment that a database belongs to; None: to none yet."""
+    with engine.connect() as connection:
+        found: str | None = connection.scalar(_READ)
+    return found
+
+
 def check_stamp(engine: Engine, environment: Environment) -> None:
     """Stamp the database, or see that it bears our stamp.
 

@@ -52,6 +52,18 @@ WITH gone AS (
 )
 SELECT count(*) FROM gone
 """)
+# A reference that is asked for again after that is a new one. What is being opened
+# stays: it ends by itself, a day after it was asked for.
+_SESSIONS = text("""
+WITH gone AS (
+  DELETE FROM payment_sessions WHERE id = ANY(ARRAY(
+    SELECT id FROM payment_sessions
+    WHERE state <> 'opening' AND changed_at < now() - CAST(:kept AS interval)
+    ORDER BY changed_at LIMIT :most))
+  RETURNING 1
+)
+SELECT count(*) FROM gone
+""")
 
 
 def prune(connection: Connection) -> int:
@@ -63,4 +75,5 @@ def prune(connection: Connection) -> int:
     values = {"nothing_found": NOTHING_FOUND, "kept": KEPT, "most": MOST}
     runs = connection.execute(_RUNS, values).scalar_one()
     counts = connection.execute(_COUNTS, values).scalar_one()
-    return max(int(runs), int(counts))
+    checkouts = connection.execute(_SESSIONS, values).scalar_one()
+    return max(int(runs), int(counts), int(checkouts))

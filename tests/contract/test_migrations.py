@@ -34,6 +34,11 @@ PUBLIC_VIEWS = {
     "payment_status": "provider:TEXT reference:TEXT transaction_id:TEXT owner:TEXT"
     " state:TEXT error_code:TEXT reason:TEXT currency:TEXT total_minor:BIGINT"
     " opened_at:TIMESTAMP expires_at:TIMESTAMP changed_at:TIMESTAMP",
+    "opened_checkouts": "provider:TEXT reference:TEXT owner:TEXT state:VARCHAR(32)"
+    " transaction_id:TEXT checkout_url:TEXT problem:TEXT buyer_words:TEXT"
+    " created_at:TIMESTAMP changed_at:TIMESTAMP",
+    "checkout_conversion": "day:DATE provider:TEXT price_id:TEXT opened:BIGINT"
+    " paid:BIGINT",
     "revenue_daily": "day:DATE currency:TEXT purchases:BIGINT gross_minor:BIGINT"
     " discount_minor:BIGINT tax_minor:BIGINT fee_minor:BIGINT refunded_minor:BIGINT"
     " disputed_minor:BIGINT earnings_minor:BIGINT paid_minor:BIGINT",

@@ -151,3 +151,28 @@ def test_counts_of_deliveries_go_after_90_days_however_many(
 
     assert prune_rows() == "nothing left"
     assert one(core, "SELECT count(*) FROM delivery_counts") == 5
+
+
+def test_checkouts_that_were_opened_go_90_days_after_their_last_change(
+    core: Engine,
+) -> None:
+    with core.begin() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO payment_sessions"
+            " (provider, reference, owner, wanted, state, changed_at)"
+            " SELECT 'paddle', state || ' ' || days, 'user-42', '{}', state,"
+            "  now() - days * interval '1 day'"
+            " FROM unnest(ARRAY[89, 91]) days,"
+            "  unnest(ARRAY['opening', 'opened', 'refused', 'abandoned']) state"
+        )
+
+    assert prune_rows() == "nothing left"
+
+    known = "SELECT reference FROM payment_sessions ORDER BY reference"
+    assert [name for (name,) in rows(core, known)] == [
+        "abandoned 89",
+        "opened 89",
+        "opening 89",
+        "opening 91",
+        "refused 89",
+    ]

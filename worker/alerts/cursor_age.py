@@ -6,8 +6,9 @@ and what only an event tells is gone for good.
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Row, text
 
 from models.alerts import Severity
 from worker.alerts.condition import Condition, Finding
@@ -52,8 +53,7 @@ class CursorAge(Condition):
         limit = timedelta(minutes=config.alert_cursor_minutes)
         told = open_subjects(connection, self.kind)
         for provider in askable(config):
-            given = {"name": name_of(provider), "provider": provider}
-            row = connection.execute(_AGE, given).one_or_none()
+            row = known_age(connection, provider)
             if row is None or row.age <= limit:
                 continue
             # After everything stood still the first walk gets its time.
@@ -62,6 +62,15 @@ class CursorAge(Condition):
             # With billing off it is meant to stand still, but not until it is lost.
             if row.age > URGENT or (config.paddle_billing_enabled and is_late):
                 yield finding_of(provider, row.since, row.age, is_begun=row.is_begun)
+
+
+def known_age(connection: Connection, provider: str) -> Row[Any] | None:
+    """Return ``since``, ``age``, ``now`` and ``is_begun`` of a provider's comparison.
+
+    None: nobody has ever asked for its events.
+    """
+    given = {"name": name_of(provider), "provider": provider}
+    return connection.execute(_AGE, given).one_or_none()
 
 
 def finding_of(

@@ -36,6 +36,14 @@ class Sum:
 
 
 @dataclass(frozen=True, slots=True)
+class Conversion:
+    """Checkouts that were opened, and how many of those are paid by now."""
+
+    opened: int
+    paid: int
+
+
+@dataclass(frozen=True, slots=True)
 class Mails:
     """Messages to people by how they ended; JSON calls them mails."""
 
@@ -79,6 +87,8 @@ class Digest:
     checkouts_opened: int = 0
     #: How many of those are paid by now.
     checkouts_paid: int = 0
+    #: By the name of the price, most opened first.
+    checkouts_by_price: Mapping[str, Conversion] = field(default_factory=dict)
     #: Lines of purchases.
     parked_now: Sum = Sum()
     mails: Mails = Mails()
@@ -127,6 +137,10 @@ def digest_of(connection: Connection, day: date, config: Settings) -> Digest:
         payments_failed=_reasons(ask(statements.FAILED_PAYMENTS)),
         checkouts_opened=checkouts.opened,
         checkouts_paid=checkouts.paid,
+        checkouts_by_price={
+            clean(row.name, MOST_REASON_CHARS): Conversion(row.opened, row.paid)
+            for row in ask(statements.CHECKOUTS_BY_PRICE)
+        },
         parked_now=_sum(ask(statements.PARKED)),
         mails=_mails(ask(statements.MESSAGES)),
         single=Single(**single._mapping),  # noqa: SLF001 (public API)

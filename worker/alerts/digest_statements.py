@@ -47,6 +47,17 @@ FROM transactions
 WHERE opened_at >= :begin AND opened_at < :end
   AND coalesce(origin, '') NOT LIKE 'subscription%'
 """)
+# The same, by what was to be bought; a checkout counts for each price on it.
+CHECKOUTS_BY_PRICE = text("""
+SELECT coalesce(p.name, l.price_id) AS name, count(DISTINCT t.id) AS opened,
+       count(DISTINCT t.id) FILTER (WHERE t.status IN ('paid', 'completed')) AS paid
+FROM transactions t
+JOIN transaction_lines l ON l.provider = t.provider AND l.transaction_id = t.id
+LEFT JOIN prices p ON p.provider = l.provider AND p.id = l.price_id
+WHERE t.opened_at >= :begin AND t.opened_at < :end
+  AND coalesce(t.origin, '') NOT LIKE 'subscription%'
+GROUP BY 1 ORDER BY opened DESC, 1 LIMIT 10
+""")
 FAILED_PAYMENTS = text("""
 SELECT provider, coalesce(error_code, '') AS error_code, count(*) AS number
 FROM payments

@@ -42,17 +42,26 @@ def _shop(digest: Digest, bought: str) -> Iterator[str]:
     if digest.given or digest.ended:
         yield f"Access: {digest.given:,} given, {digest.ended:,} ended"
     yield from _access_times(digest)
-    if digest.checkouts_opened:
-        share = digest.checkouts_paid / digest.checkouts_opened
-        yield (
-            f"Checkouts: {digest.checkouts_opened:,} opened,"
-            f" {digest.checkouts_paid:,} of them paid by now ({share:.0%})"
-        )
+    yield from _checkouts(digest)
     if digest.payments_failed:
         failed = sum(digest.payments_failed.values())
         yield f"Payments that failed: {failed:,}"
     for reason, count in digest.payments_failed.items():
         yield f"- {count:,}: {reason}"
+
+
+def _checkouts(digest: Digest) -> Iterator[str]:
+    if not digest.checkouts_opened:
+        return
+    share = digest.checkouts_paid / digest.checkouts_opened
+    yield (
+        f"Checkouts: {digest.checkouts_opened:,} opened,"
+        f" {digest.checkouts_paid:,} of them paid by now ({share:.0%})"
+    )
+    if len(digest.checkouts_by_price) > 1:
+        for name, one in digest.checkouts_by_price.items():
+            share = one.paid / one.opened
+            yield f"- {name}: {one.opened:,} opened, {one.paid:,} paid ({share:.0%})"
 
 
 def _access_times(digest: Digest) -> Iterator[str]:

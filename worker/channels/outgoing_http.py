@@ -46,11 +46,13 @@ class ForbiddenAddressError(UnreachableError, OutageError):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One POST. Its headers may hold secrets."""
+    """One request. Its headers may hold secrets."""
 
     url: str
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
+    #: HEAD asks whether somebody answers, and tells nothing.
+    method: str = "POST"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,7 @@ class OutgoingHttp:
             scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
         )
         with self._pool.stream(
-            "POST",
+            request.method,
             address,
             headers=[
                 ("host", url.netloc.decode()),

@@ -30,6 +30,9 @@ PLACES = {
         "Play a course shop's season and a day, and compare the end with the truth.",
     ),
     "status": Place("worker.cli.status", "status", "How things stand."),
+    "doctor": Place(
+        "worker.cli.doctor", "doctor", "Look at everything this needs to work."
+    ),
     "explain": Place(
         "worker.cli.explain",
         "explain",
@@ -39,6 +42,11 @@ PLACES = {
         "worker.cli.access_times",
         "access_times",
         "How long it took from paid to access, of every purchase.",
+    ),
+    "connect": Place(
+        "worker.cli.connect",
+        "connect",
+        "Connect a Paddle account: key, destination, secret, catalog, and the proof.",
     ),
     "release": Place(
         "worker.cli.release",
@@ -60,6 +68,7 @@ PLACES = {
     "catalog": Place(
         "worker.cli.catalog", "group", "What is sold, and what each price gives."
     ),
+    "checkout": Place("worker.cli.checkout", "group", "Open checkouts."),
     "deadletters": Place(
         "worker.cli.deadletters", "group", "What will not pass by itself."
     ),

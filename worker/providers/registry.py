@@ -4,8 +4,10 @@ from collections.abc import Callable
 
 from worker.providers.api import Gate, ProviderApi
 from worker.providers.attempt import Attempt
+from worker.providers.checkouts import CheckoutApi
 from worker.providers.contract import Provider
 from worker.providers.paddle import api as paddle_api
+from worker.providers.paddle import checkout as paddle_checkout
 from worker.providers.paddle import notifications as paddle_notifications
 from worker.providers.paddle.provider import Paddle
 from worker.settings import Settings
@@ -14,6 +16,10 @@ PROVIDERS: dict[str, Provider] = {Paddle.name: Paddle()}
 #: Makes the API's client; a call takes that many seconds at most, and passes the gate.
 APIS: dict[str, Callable[[Settings, float, Gate], ProviderApi]] = {
     Paddle.name: paddle_api.api_of
+}
+#: Opens checkouts; seconds and gate as above.
+CHECKOUTS: dict[str, Callable[[Settings, float, Gate], CheckoutApi]] = {
+    Paddle.name: paddle_checkout.checkouts_of
 }
 #: Reads what a provider lists of its deliveries; None: that one cannot be read.
 ATTEMPTS: dict[str, Callable[[bytes], Attempt | None]] = {

@@ -16,6 +16,9 @@ import celeryconfig
 from tests.fixtures.events import all_are_done, deliver
 from tests.fixtures.processes import eventually
 from tests.fixtures.workers import CeleryProcess
+from worker.broker import quorum_queues
+from worker.doctor.broker import CHECKS
+from worker.doctor.scene import Scene
 from worker.rings import publish_ring, ringing_app
 from worker.settings import Settings
 
@@ -63,6 +66,24 @@ def test_rings_and_the_sweep_work(
     )
     deliver(engine, 100, "evt_swept_")
     all_are_done(engine, 200)
+
+
+def test_the_doctor_tells_of_queues_what_is_there(
+    rabbitmq: Connection, make_settings: Callable[..., Settings]
+) -> None:
+    (durable,) = (one for one in CHECKS if one.name == "broker keeps")
+    scene = Scene(make_settings(broker_url=URL))
+    (none,) = durable.look(scene)
+    first, second, *_ = quorum_queues()
+    first(rabbitmq.channel()).declare()
+    (one,) = durable.look(scene)
+    second.queue_arguments = {}
+    second(rabbitmq.channel()).declare()
+    (other,) = durable.look(scene)
+
+    assert none.words == "there is no queue yet: the workers make them"
+    assert one.words == "1 quorum queue, publishing is confirmed"
+    assert other.words.startswith(f"No quorum queues: {second.name}.")
 
 
 def test_garbage_is_filed_and_a_lost_child_frees_its_message(

@@ -20,6 +20,7 @@ from worker.providers.errors import (
     ApiRefusedError,
 )
 from worker.providers.paddle.error_codes import USUAL_PAUSE, Remedy, sorted_by
+from worker.providers.paddle.permissions import permission_of
 from worker.retry_after import pause_of
 
 T = TypeVar("T")
@@ -30,12 +31,11 @@ MOST_ESTIMATED = 100_001
 _CODE = re.compile(r"[a-z0-9_]{1,64}")
 NO_CODE = "no code"
 _PERMISSION = re.compile(r"\b[a-z]+(?:_[a-z]+)*\.(?:read|write)\b")
-#: Where it is not called like the list.
-_PERMISSION_OF = {"/events": "notification.read"}
 #: A person has to act, but not on the key.
 _OF_THE_ACCOUNT = {
     "transaction_checkout_url_domain_is_not_approved",
     "transaction_default_checkout_url_not_set",
+    "transaction_checkout_not_enabled",
 }
 _NO_JSON = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
 
@@ -158,7 +158,9 @@ def read(content: bytes, kind: type[T]) -> T:
         raise ApiDownError("answered with something else than Paddle's JSON") from None
 
 
-def error_of(path: str, response: httpx.Response, content: bytes) -> Exception:
+def error_of(
+    path: str, response: httpx.Response, content: bytes, method: str = "GET"
+) -> Exception:
     """Return what an answer that is no success means; see ``error_codes``."""
     status = response.status_code
     problem = _problem_in(content)
@@ -176,7 +178,7 @@ def error_of(path: str, response: httpx.Response, content: bytes) -> Exception:
         case Remedy.LATER_FOR_THIS:
             return ApiLockedError(words, pause_of(asked) or meaning.pause)
         case Remedy.PERSON:
-            return ApiRefusedError(_refused_words(path, code, problem.detail))
+            return ApiRefusedError(_refused_words(method, path, problem))
         case Remedy.NEVER:
             return ApiError(status, code, problem.detail)
 
@@ -188,11 +190,12 @@ def _problem_in(content: bytes) -> _Problem:
         return _Problem()
 
 
-def _refused_words(path: str, code: str, detail: str) -> str:
+def _refused_words(method: str, path: str, problem: _Problem) -> str:
+    code = problem.code if _CODE.fullmatch(problem.code) else NO_CODE
     if code in _OF_THE_ACCOUNT:
         return f"something has to be set in Paddle's dashboard first ({code})"
     if code != "forbidden":
         return f"PADDLE_API_KEY is not believed ({code})"
-    usual = _PERMISSION_OF.get(path, f"{path.split('/')[1].removesuffix('s')}.read")
-    needed = ", ".join(sorted(set(_PERMISSION.findall(detail)))) or usual
+    told = ", ".join(sorted(set(_PERMISSION.findall(problem.detail))))
+    needed = told or permission_of(method, path)
     return f"PADDLE_API_KEY lacks the permission {needed} (forbidden)"

@@ -185,16 +185,20 @@ def api_of(
     Raises:
         SettingsError: There is no key for it.
     """
+    return PaddleApi(account_of(config, gate), call_seconds)
+
+
+def account_of(config: Settings, gate: Gate | None = None) -> Account:
+    """Return whom to ask, as whom; raises as ``api_of``."""
     address = _address_of(config)
     if config.paddle_api_key is None or address is None:
         raise SettingsError("PADDLE_API_KEY is not set: Paddle cannot be asked.")
-    account = Account(
+    return Account(
         address,
         config.paddle_api_key.get_secret_value(),
         frozenset(one.get_secret_value() for one in config.paddle_webhook_secrets),
         gate or OpenGate(),
     )
-    return PaddleApi(account, call_seconds)
 
 
 def _address_of(config: Settings) -> str | None:

@@ -3,6 +3,7 @@
 Redirects are not followed: the key would go to whoever is named there.
 """
 
+import json
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -84,29 +85,45 @@ class Asker:
             ApiRefusedError, ApiBusyError, ApiDownError, ApiLockedError, ApiError: No
                 answer, or none of success.
         """
+        return self._in_turn(
+            self._client.build_request("GET", path, params=dict(parameters))
+        )
+
+    def send(self, method: str, path: str, given: Mapping[str, object]) -> bytes:
+        """Post or change something, once, where the gate lets us; raises as ``get``.
+
+        There are no idempotency keys: after an ``ApiDownError`` or ``ApiBusyError`` it
+        may have been done all the same, unless it is a ``NoTurnError``.
+        """
+        headers = {"content-type": "application/json"}
+        content = json.dumps(given).encode()
+        return self._in_turn(
+            self._client.build_request(method, path, content=content, headers=headers)
+        )
+
+    def _in_turn(self, request: httpx.Request) -> bytes:
         gate = self._account.gate
         deadline = gate.enter() or Deadline(self._call_seconds)
         try:
-            content = self._ask(path, parameters, deadline)
+            content = self._ask(request, deadline)
         except Exception as error:
             gate.leave(error)
             raise
         gate.leave(None)
         return content
 
-    def _ask(
-        self, path: str, parameters: Mapping[str, str], deadline: Deadline
-    ) -> bytes:
-        request = self._client.build_request("GET", path, params=dict(parameters))
+    def _ask(self, request: httpx.Request, deadline: Deadline) -> bytes:
         try:
             response, content = within(deadline, lambda: self._fetch(request, deadline))
         except (httpx.HTTPError, OSError) as error:
             # Its own text names the address, and may quote what was sent.
             raise ApiDownError(f"no answer: {type(error).__name__}") from None
-        if response.status_code != httpx.codes.OK:
+        is_read = request.method == "GET"
+        is_well = response.status_code == httpx.codes.OK or not is_read
+        if not (response.is_success and is_well):
             # Nobody answers with what was sent; but a key in a log is for ever.
             content = content.replace(self._account.key.encode(), b"...")
-            raise error_of(path, response, content)
+            raise error_of(request.url.path, response, content, request.method)
         return content
 
     def _fetch(

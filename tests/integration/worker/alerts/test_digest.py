@@ -14,7 +14,7 @@ from models.operations import DeadLetter
 from tasks.record import record
 from tests import outgoing
 from tests.alerts import add_alert
-from tests.factories import add_events
+from tests.factories import add_events, add_line
 from tests.outgoing import add_delivery
 from tests.purchases import LINE_TOTAL, adjustment, purchase, transaction
 from worker.alerts import digest_statements as statements
@@ -22,6 +22,7 @@ from worker.alerts.access_times import AccessTimes
 from worker.alerts.digest import (
     MOST_REASONS,
     OTHER_REASONS,
+    Conversion,
     Digest,
     Mails,
     Single,
@@ -421,3 +422,16 @@ def test_money_of_no_currency_is_put_together(core: Engine) -> None:
         bought(core, str(number), currency=currency, billed_at=NOON)
 
     assert digest(core).purchases == Sum(3, {"?": 200, "EUR": 100})
+
+
+def test_checkouts_are_told_by_price(core: Engine) -> None:
+    for name, status in (("a", "completed"), ("b", "draft")):
+        bought(core, name, status=status, opened_at=NOON)
+    add_line(core, "txn_a", "pri_1")
+    add_line(core, "txn_a", "pri_2")
+    add_line(core, "txn_b", "pri_1")
+
+    assert digest(core).checkouts_by_price == {
+        "pri_1": Conversion(2, 1),
+        "pri_2": Conversion(1, 1),
+    }

@@ -3,7 +3,7 @@
 from datetime import date
 
 from worker.alerts.access_times import AccessTimes
-from worker.alerts.digest import Digest, Mails, Single, Sum
+from worker.alerts.digest import Conversion, Digest, Mails, Single, Sum
 from worker.alerts.digest_words import words
 
 DAY = date(2026, 3, 1)
@@ -18,6 +18,7 @@ FULL = Digest(
     payments_failed={"the card has expired": 2, "zzz": 1},
     checkouts_opened=40,
     checkouts_paid=12,
+    checkouts_by_price={"SQL": Conversion(30, 12), "R": Conversion(10, 0)},
     parked_now=Sum(2, {"EUR": 17_800}),
     mails=Mails(12, 1, 0, 3),
     single=Single(
@@ -43,6 +44,8 @@ def test_a_day_is_told_in_short_lines() -> None:
         "From paid to access: half within 0.4 s (p50), 99 of 100 within 8.4 s (p99)",
         "The slowest: 1 min 15 s",
         "Checkouts: 40 opened, 12 of them paid by now (30%)",
+        "- SQL: 30 opened, 12 paid (40%)",
+        "- R: 10 opened, 0 paid (0%)",
         "Payments that failed: 3",
         "- 2: the card has expired",
         "- 1: zzz",

@@ -1,0 +1,34 @@
+"""``checkouts.create``: opens a checkout for a shop that calls it by name.
+
+Changes ``payment_sessions``; the shop reads the address in ``opened_checkouts``.
+Running it twice is harmless: a reference has one checkout. Sends nothing on: what is
+not open yet is taken up by ``checkouts.recover``. What is refused stands in the row, a
+sentence each for developer and buyer. Fails for good where there is no such row: on
+arguments that are none, and on a reference that is of another order or too old.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from worker import database
+from worker.app import app
+from worker.checkouts.create import create as create_checkout
+from worker.checkouts.wish import CheckoutRefusedError, CheckoutWaitsError, wish_of
+from worker.settings import settings
+
+
+@app.task(name="checkouts.create")
+def create(
+    prices: Sequence[str] | Mapping[str, int],
+    learner_ref: str,
+    reference: str,
+    **rest: str | None,
+) -> str:
+    """Open a checkout; rest: email, return_url, discount_code."""
+    wish = wish_of(prices, learner_ref, reference, **rest)
+    try:
+        opened = create_checkout(database.engine(), settings(), wish, patience=0)
+    except CheckoutRefusedError:
+        return "refused: the reason is in opened_checkouts"
+    except CheckoutWaitsError:
+        return "not open yet: checkouts.recover goes on with it"
+    return f"{opened.transaction_id} opened"

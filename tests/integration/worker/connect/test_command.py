@@ -1,0 +1,85 @@
+"""The command, as a person or a program runs it."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from tests.factories import one
+from tests.integration.worker.connect.conftest import API_KEY, Scene
+from worker.cli.main import app
+from worker.connect.env_file import write
+from worker.connect.errors import ConnectError
+from worker.settings import Settings, environ, settings
+
+
+@pytest.fixture
+def other_deployment(
+    scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Path]:
+    """Settings of a sandbox in ``.env``; return a file with those of ``local``."""
+    names = {name.upper() for name in Settings.model_fields} & set(environ())
+    known = {name: environ()[name] for name in names} | {
+        "PADDLE_ENVIRONMENT": "sandbox"
+    }
+    here = {name: known.pop(name) for name in ("PADDLE_API_URL", "PADDLE_API_KEY")}
+    for name in names:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("ENV_DIR", str(tmp_path))
+    write(tmp_path / ".env", known)
+    settings.cache_clear()
+    assert settings().paddle_environment == "sandbox"
+    file = tmp_path / "env.local"
+    write(file, here | {"PADDLE_ENVIRONMENT": "local"})
+    yield file
+    settings.cache_clear()
+
+
+def test_the_command_connects_with_nothing_but_the_key(
+    scene: Scene, tmp_path: Path
+) -> None:
+    words = ("connect", "--environment", "local", "--url", scene.inbox.url)
+    file = tmp_path / "env.local"
+
+    first = CliRunner().invoke(app, (*words, "--env-file", str(file), "--json"))
+    secret = scene.destinations()[0]["endpoint_secret_key"]
+    scene.inbox.secrets = [secret]
+    again = CliRunner().invoke(app, (*words, "--env-file", str(file), "--json"))
+
+    assert isinstance(first.exception, ConnectError)
+    stopped = json.loads(first.stdout)
+    assert [one["ok"] for one in stopped] == [True] * (len(stopped) - 1) + [False]
+    assert stopped[-1]["step"] == "simulation"
+    assert "it does not know the secret yet" in stopped[-1]["words"]
+    assert again.exception is None
+    assert json.loads(again.stdout)[-1]["words"].endswith("works")
+    assert secret in file.read_text()
+    assert API_KEY not in first.output + again.output
+
+
+def test_a_catalog_never_goes_into_the_database_of_another_environment(
+    scene: Scene, other_deployment: Path
+) -> None:
+    words = ("connect", "--environment", "local", "--url", scene.inbox.url)
+
+    told = CliRunner().invoke(app, (*words, "--env-file", str(other_deployment)))
+
+    assert "catalog: " in told.stdout
+    assert isinstance(told.exception, ConnectError)
+    assert told.exception.step == "simulation"
+    assert one(scene.engine, "SELECT count(*) FROM inbox") == 0
+
+
+def test_a_setting_that_is_missing_is_told_to_programs_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("PADDLE_API_KEY", raising=False)
+    words = ("connect", "--environment", "sandbox", "--url", "https://a.example")
+
+    told = CliRunner().invoke(app, (*words, "--json"))
+
+    (stopped,) = json.loads(told.stdout)
+    assert (stopped["step"], stopped["ok"]) == ("settings", False)
+    assert "PADDLE_API_KEY is not set" in stopped["words"]

@@ -1,0 +1,56 @@
+"""What does not go together is said before anybody is asked."""
+
+import pytest
+
+from worker.connect.errors import ConnectError
+from worker.connect.plan import plan_of
+from worker.errors import SettingsError
+from worker.settings import Environment
+
+SANDBOX_KEY = "pdl_sdbx_apikey_01gtgztp8f4kek3yd4g1wrksa3_q6TGTJyvoIz7LDtXT65bX7_AQO"
+
+
+@pytest.mark.parametrize(
+    ("environment", "url", "given", "words"),
+    [
+        ("production", "https://a.example", {}, "a key of sandbox, not of production"),
+        ("sandbox", "http://a.example", {}, "not https"),
+        ("sandbox", "https://localhost:8080", {}, "open a tunnel"),
+        ("sandbox", "https://192.168.1.7", {}, "open a tunnel"),
+        ("sandbox", "https://[fd00::1]:8443/x", {}, "open a tunnel"),
+        ("sandbox", "https://169.254.169.254", {}, "open a tunnel"),
+        ("sandbox", "ftp://a.example", {}, "no address"),
+        ("sandbox", "https://[", {}, "no address"),
+        (
+            "sandbox",
+            "https://a.example",
+            {"PADDLE_ENVIRONMENT": "production"},
+            "PADDLE_ENVIRONMENT is production",
+        ),
+    ],
+    ids=[
+        *("mix", "http", "here", "private", "ula", "link", "scheme"),
+        *("broken", "deployment"),
+    ],
+)
+def test_what_does_not_go_together_is_refused_before_anybody_is_asked(
+    environment: str, url: str, given: dict[str, str], words: str
+) -> None:
+    given = {"PADDLE_API_KEY": SANDBOX_KEY, **given}
+
+    with pytest.raises(ConnectError, match=words.replace("[", r"\[")):
+        plan_of(Environment(environment), url, given)
+
+
+def test_without_a_key_it_says_where_to_make_one() -> None:
+    with pytest.raises(SettingsError, match="Developer tools > Authentication"):
+        plan_of(Environment.SANDBOX, "https://a.example", {})
+
+
+@pytest.mark.parametrize("host", ["a.example", "8.8.8.8", "[2606:4700::1111]"])
+def test_what_is_on_the_internet_is_taken(host: str) -> None:
+    given = {"PADDLE_API_KEY": SANDBOX_KEY}
+
+    plan = plan_of(Environment.SANDBOX, f"https://{host}", given)
+
+    assert plan.destination == f"https://{host}/webhooks/paddle"

@@ -1,0 +1,131 @@
+"""The secret is changed, and no delivery is lost or counts twice."""
+
+from unittest.mock import patch
+
+import pytest
+
+from tests.integration.worker.connect.conftest import Scene, begin
+from worker.connect import secrets as kept_secrets
+from worker.connect.errors import ConnectError
+from worker.settings import Environment
+
+
+def rotated(scene: Scene, *, is_first: bool = True) -> None:
+    """Connect, and go through a whole rotation."""
+    if is_first:
+        begin(scene)
+        scene.restart_receiver()
+        scene.connect()
+    scene.rotate()
+    scene.restart_receiver()
+    scene.rotate()
+
+
+def test_a_secret_is_changed_without_a_gap(scene: Scene) -> None:
+    begin(scene)
+    scene.restart_receiver()
+    scene.connect()
+    first = scene.inbox.secrets[0]
+
+    scene.rotate()
+    assert [one["active"] for one in scene.destinations()] == [True, False]
+    scene.restart_receiver()
+    assert scene.inbox.secrets[1] == first
+    told = scene.rotate()[-1].words
+
+    old, new = scene.destinations()
+    assert (old["active"], new["active"]) == (False, True)
+    assert new["endpoint_secret_key"] == scene.inbox.secrets[0]
+    assert "Keep the old secret for three days" in told
+
+
+def test_connected_after_a_rotation_the_old_destination_stays_asleep(
+    scene: Scene,
+) -> None:
+    rotated(scene)
+    old, new = scene.destinations()
+
+    steps = {one.name: one.words for one in scene.connect()}
+
+    assert steps["destination"] == f"{new['id']} as it should be"
+    assert scene.active() == [new["id"]]
+    scene.paddle.store.drop("notification_setting", old["id"])
+    scene.connect()
+    assert [one["id"] for one in scene.destinations()] == [new["id"]]
+
+
+def test_a_second_rotation_begins_at_the_one_that_is_awake(scene: Scene) -> None:
+    rotated(scene)
+    first = scene.active()
+    scene.connect()
+
+    rotated(scene, is_first=False)
+
+    assert len(scene.destinations()) == 3
+    assert scene.active() == [scene.destinations()[-1]["id"]]
+    assert scene.active() != first
+
+
+def test_a_rotation_that_was_killed_half_way_goes_on(scene: Scene) -> None:
+    begin(scene)
+    scene.restart_receiver()
+    scene.connect()
+    with (
+        patch.object(kept_secrets, "write", side_effect=KeyboardInterrupt),
+        pytest.raises(KeyboardInterrupt),
+    ):
+        scene.rotate()
+
+    scene.rotate()
+    scene.restart_receiver()
+    scene.rotate()
+
+    assert [one["active"] for one in scene.destinations()] == [False, True]
+    assert scene.connect()[-1].words.endswith("works")
+    assert [one["active"] for one in scene.destinations()] == [False, True]
+
+
+def test_a_rotation_ends_also_if_the_new_secret_stands_second(scene: Scene) -> None:
+    begin(scene)
+    scene.restart_receiver()
+    scene.connect()
+    scene.rotate()
+    scene.restart_receiver()
+    turned = ",".join(reversed(scene.inbox.secrets))
+    scene.given["PADDLE_WEBHOOK_SECRETS"] = turned
+
+    scene.rotate()
+
+    assert scene.active() == [scene.destinations()[-1]["id"]]
+
+
+def test_a_live_rotation_that_is_not_proven_takes_no_simulations(scene: Scene) -> None:
+    begin(scene)
+    scene.restart_receiver()
+    live = Environment.PRODUCTION
+    scene.connect(environment=live)
+    scene.rotate(environment=live)
+    before = scene.inbox.secrets
+    scene.restart_receiver()
+    scene.inbox.secrets = before
+
+    with pytest.raises(ConnectError, match="start it anew"):
+        scene.rotate(environment=live)
+
+    taken = [one["traffic_source"] for one in scene.destinations()]
+    assert taken == ["platform", "platform"]
+
+
+def test_the_old_secret_stays_until_the_new_one_is_proven(scene: Scene) -> None:
+    begin(scene)
+    scene.restart_receiver()
+    scene.connect()
+    scene.rotate()
+    before = scene.inbox.secrets
+    scene.restart_receiver()
+    scene.inbox.secrets = before
+
+    with pytest.raises(ConnectError, match="start it anew"):
+        scene.rotate()
+
+    assert [one["active"] for one in scene.destinations()] == [True, True]

@@ -1,0 +1,83 @@
+"""The doctor names queues that nobody serves, workers of two releases, and Flower."""
+
+from collections.abc import Callable
+
+import pytest
+from redis import Redis
+from sqlalchemy import Engine
+
+from tests.fixtures.workers import QUEUES, CeleryProcess
+from tests.integration.worker.doctor.conftest import Ask, Configure, beat
+from worker.processes.ports import free_port
+
+Start = Callable[..., CeleryProcess]
+
+
+@pytest.fixture
+def stage(configured: Configure, engine: Engine, broker: Redis) -> Engine:
+    """A deployment whose broker and database are the session's."""
+    configured()
+    return engine
+
+
+def test_without_workers_nobody_serves_anything(ask: Ask, stage: Engine) -> None:
+    told = ask("queues", "release")
+
+    assert told.exit_code == 2
+    assert told.words("queues").startswith("No worker answers: Nobody serves critical")
+    assert "of the Procfile" in told.command("queues")
+    assert told.severity("release") == "skipped"
+
+
+def test_a_queue_that_was_served_a_moment_ago_is_only_looked_at(
+    ask: Ask, stage: Engine
+) -> None:
+    beat(stage, *(f"queue:{queue}" for queue in QUEUES.split(",")))
+
+    told = ask("queues")
+
+    assert told.exit_code == 1
+    assert told.words("queues").startswith("Served lately, and no worker answers")
+
+
+@pytest.mark.drill
+def test_workers_of_this_release_serve_all_or_are_missed(
+    ask: Ask, stage: Engine, start_worker: Start
+) -> None:
+    worker = start_worker()
+    well = ask("queues", "release", "connections")
+    worker.terminate()
+    start_worker(queues=QUEUES.replace("critical,", "").replace("notify,", ""))
+
+    told = ask("queues")
+
+    assert well.exit_code == 0
+    assert well.words("queues") == "7 queues, 1 worker"
+    assert well.words("connections").startswith("1 worker and the others may need 16")
+    assert told.exit_code == 2
+    assert told.words("queues") == "Nobody serves critical and notify."
+    assert told.command("queues").startswith("start worker and notify of the Procfile")
+
+
+@pytest.mark.drill
+def test_a_worker_of_another_release_is_named(
+    ask: Ask, stage: Engine, start_worker: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start_worker()
+    monkeypatch.setattr("worker.doctor.processes.release_mark", lambda: "deployed")
+
+    told = ask("release")
+
+    assert told.exit_code == 1
+    assert "the release that lies here (deployed): t" in told.words("release")
+    assert "start them again" in told.command("release")
+
+
+def test_a_flower_that_is_away_is_told(ask: Ask, configured: Configure) -> None:
+    configured(flower_basic_auth="operator:secret", flower_port=free_port())
+
+    told = ask("flower")
+
+    assert told.exit_code == 1
+    assert "Flower does not answer" in told.words("flower")
+    assert "secret" not in told.words("flower")

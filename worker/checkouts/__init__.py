@@ -1,0 +1,1 @@
+"""Checkouts that we open for a shop."""

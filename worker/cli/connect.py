@@ -1,0 +1,98 @@
+"""``paddlewheel connect``: from a key to a proven destination."""
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from dotenv import dotenv_values
+from rich.text import Text
+
+from worker.cli.database import database
+from worker.cli.output import console, print_json, shown
+from worker.connect.connect import Connecting
+from worker.connect.env_file import values_in
+from worker.connect.errors import ConnectError
+from worker.connect.plan import Plan, plan_of
+from worker.errors import PaddlewheelError, SettingsError
+from worker.providers.api import OpenGate
+from worker.providers.paddle.asking import Account
+from worker.providers.paddle.connection import PaddleConnection
+from worker.settings import Environment, Settings, env_dir, environ, settings
+
+CALL_SECONDS = 10.0
+USUAL_CATALOG = Path("catalog.toml")
+
+
+def connect(  # noqa: PLR0913 (each is an option)
+    *,
+    environment: Annotated[Environment, typer.Option(help="Which account.")],
+    url: Annotated[str, typer.Option(help="Where Paddle reaches this deployment.")],
+    env_file: Annotated[
+        Path | None, typer.Option(help="Where the secret is written; else printed.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only tell what would be done.")
+    ] = False,
+    rotate_secret: Annotated[
+        bool, typer.Option("--rotate-secret", help="Change the secret, without a gap.")
+    ] = False,
+    wait: Annotated[
+        float, typer.Option(help="Seconds to wait for the simulated event.")
+    ] = 30.0,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Connect a Paddle account: key, destination, secret, catalog, and the proof."""
+    told: list[dict[str, object]] = []
+    try:
+        given = _given(env_file)
+        plan = plan_of(environment, url, given, env_file, dry_run=dry_run)
+        with ExitStack() as opened:
+            connecting = _connecting(opened, plan, wait)
+            steps = connecting.rotation() if rotate_secret else connecting.steps()
+            for step in steps:
+                told.append({"step": step.name, "words": step.words, "ok": True})
+                if not as_json:
+                    line = shown(f"{step.name}: {step.words}")
+                    console().print(Text(line), soft_wrap=True)
+    except PaddlewheelError as error:
+        told.append({**_failure(error), "ok": False})
+        raise
+    finally:
+        if as_json:
+            print_json(told)
+
+
+def _connecting(opened: ExitStack, plan: Plan, wait: float) -> Connecting:
+    config = _settings(plan.environment)
+    engine = opened.enter_context(database()) if config else None
+    account = Account(plan.address, plan.key, frozenset(plan.secrets), OpenGate())
+    api = opened.enter_context(PaddleConnection(account, CALL_SECONDS))
+    catalog = config.catalog_file if config else USUAL_CATALOG
+    return Connecting(plan, api, catalog, engine, wait)
+
+
+def _failure(error: PaddlewheelError) -> dict[str, object]:
+    if isinstance(error, ConnectError):
+        return {"step": error.step, "words": error.words}
+    step = "settings" if isinstance(error, SettingsError) else "database"
+    return {"step": step, "words": str(error)}
+
+
+def _given(env_file: Path | None) -> dict[str, str]:
+    dotenv = env_dir() / ".env"
+    usual = dotenv_values(dotenv) if dotenv.exists() else {}
+    named = {name: value for name, value in usual.items() if value}
+    return {**named, **(values_in(env_file) if env_file else {}), **environ()}
+
+
+def _settings(environment: Environment) -> Settings | None:
+    """Return the settings, with the database, where they are of this environment.
+
+    None: they are not whole yet, which is no mistake here, or another deployment's.
+    """
+    try:
+        config = settings()
+    except SettingsError:
+        return None
+    return config if config.paddle_environment == environment else None

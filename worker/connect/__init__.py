@@ -1,0 +1,1 @@
+"""Connects a provider's account with this deployment, step by step."""

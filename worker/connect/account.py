@@ -1,0 +1,140 @@
+"""Sets a Paddle account up: what the key may, and where it delivers."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from worker.connect.errors import ConnectError
+from worker.connect.plan import KEYS, Plan
+from worker.providers.errors import ApiDownError
+from worker.providers.paddle.connection import (
+    FOR_CHECKOUTS,
+    NEEDED,
+    PaddleConnection,
+    Setting,
+)
+from worker.providers.paddle.event_types import EVENT_TYPES, Outcome
+from worker.settings import Environment
+
+#: Of the destinations that we make.
+DESCRIPTION = "Paddlewheel"
+
+
+def check_permissions(api: PaddleConnection) -> list[str]:
+    """Check what the key may do; return what it lacks for checkouts.
+
+    Raises:
+        ConnectError: It lacks what is needed, each permission by name.
+    """
+    if lacking := api.lacking(NEEDED):
+        raise ConnectError(
+            "permissions",
+            f"the key lacks {', '.join(lacking)}. Give it these under {KEYS}.",
+        )
+    return api.lacking(FOR_CHECKOUTS)
+
+
+def wanted_events(api: PaddleConnection) -> frozenset[str]:
+    """Return what we take, as far as this account knows it."""
+    ours = {
+        one.name for one in EVENT_TYPES.values() if one.outcome is not Outcome.IGNORED
+    }
+    return frozenset(ours & api.event_types())
+
+
+def mine(api: PaddleConnection, plan: Plan) -> list[Setting]:
+    """Return the destinations with our address, oldest first.
+
+    A rotation marks the address of the one that it makes, in what follows a ``?``.
+    """
+    ours = bare(plan.destination)
+    found = [one for one in api.settings() if bare(one.destination) == ours]
+    return sorted(found, key=lambda one: one.id)
+
+
+def bare(address: str) -> str:
+    """Return an address without what follows a ``?``."""
+    return address.partition("?")[0]
+
+
+def find(api: PaddleConnection, plan: Plan) -> Setting | None:
+    """Return the destination with our address: an active one, best one that we know.
+
+    As long as one is active none is woken beside it: that would be what a rotation put
+    to sleep, and every event would come twice.
+    """
+    return max(
+        mine(api, plan),
+        key=lambda one: (one.active, one.endpoint_secret_key in plan.secrets, one.id),
+        default=None,
+    )
+
+
+def secrets_of(api: PaddleConnection) -> set[str]:
+    """Return what the destinations of the account sign with, wherever they lead."""
+    return {one.endpoint_secret_key for one in api.settings()}
+
+
+def differences(setting: Setting, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what has to be changed of a destination."""
+    now = {
+        "active": setting.active,
+        "traffic_source": setting.traffic_source,
+        "subscribed_events": sorted(setting.subscribed),
+    }
+    return {name: wanted[name] for name in now if now[name] != wanted[name]}
+
+
+def wanted_of(api: PaddleConnection, plan: Plan) -> dict[str, Any]:
+    """Return how the destination is to be."""
+    is_real = plan.environment is Environment.PRODUCTION
+    return {
+        "active": True,
+        # Simulations are worth nothing there; see ``taking_simulations``.
+        "traffic_source": "platform" if is_real else "all",
+        "subscribed_events": sorted(wanted_events(api)),
+    }
+
+
+def set_up(api: PaddleConnection, plan: Plan) -> tuple[Setting, str]:
+    """Create or change the destination; return it and what was done."""
+    wanted = wanted_of(api, plan)
+    known = find(api, plan)
+    if known is None:
+        return _created(api, plan, wanted), "created"
+    if changes := differences(known, wanted):
+        changed = api.change_setting(known.id, changes)
+        return changed, f"changed: {', '.join(sorted(changes))}"
+    return known, "as it should be"
+
+
+@contextmanager
+def taking_simulations(
+    api: PaddleConnection, plan: Plan, setting_id: str
+) -> Iterator[None]:
+    """Let a destination take simulations, in production only meanwhile."""
+    if plan.environment is not Environment.PRODUCTION:
+        yield
+        return
+    api.change_setting(setting_id, {"traffic_source": "all"})
+    try:
+        yield
+    finally:
+        api.change_setting(setting_id, {"traffic_source": "platform"})
+
+
+def _created(api: PaddleConnection, plan: Plan, wanted: Mapping[str, Any]) -> Setting:
+    given = {
+        **wanted,
+        "description": DESCRIPTION,
+        "destination": plan.destination,
+        "type": "url",
+        "api_version": 1,
+    }
+    try:
+        return api.add_setting(given)
+    except ApiDownError:
+        # It may be there all the same, and a second one would double all deliveries.
+        if made := find(api, plan):
+            return made
+        raise

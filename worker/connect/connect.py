@@ -1,0 +1,133 @@
+"""Goes through the steps; each can be repeated, and says what it did."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from models.kept_snapshots import PriceSnapshot
+from worker.connect import account, rotation
+from worker.connect.catalog import OnSale, pulled
+from worker.connect.errors import ConnectError, during
+from worker.connect.plan import Plan
+from worker.connect.proof import STEP as SIMULATION
+from worker.connect.proof import Proof
+from worker.connect.secrets import keep
+from worker.environment import stamp_of
+from worker.providers.paddle.connection import PaddleConnection
+
+#: What no call of the API can do, nor tell whether it is done.
+BY_HAND = (
+    "set the default payment link (Checkout > Checkout settings)",
+    "have the domain of your checkout approved (Checkout > Website approval)",
+    "finish the verification of the account, before it goes live (Business account)",
+)
+PRODUCTS = "Paddle > Catalog > Products"
+MOST_NAMED = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one step did, or would do."""
+
+    name: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Connecting:
+    """What it takes to connect."""
+
+    plan: Plan
+    api: PaddleConnection
+    catalog_file: Path
+    #: None: there is no database yet.
+    engine: Engine | None
+    wait_seconds: float = 30.0
+
+    def steps(self) -> Iterator[Step]:
+        """Connect, step by step; what has come is done.
+
+        Raises:
+            ConnectError: A step failed; run it again when that is put right.
+        """
+        yield from self._before()
+        if self.plan.dry_run:
+            yield from self._dry()
+            return
+        with during("destination"):
+            setting, done = account.set_up(self.api, self.plan)
+        yield Step("destination", f"{setting.id} {done}")
+        with during("secret"):
+            listed = account.secrets_of(self.api)
+            kept = keep(self.plan, setting.endpoint_secret_key, listed)
+        yield Step("secret", kept)
+        yield from self._prices()
+        with (
+            during(SIMULATION),
+            account.taking_simulations(self.api, self.plan, setting.id),
+        ):
+            arrived = self._proof().run(setting.id)
+        yield Step(SIMULATION, f"{arrived}: works" if self.engine else arrived)
+
+    def rotation(self) -> Iterator[Step]:
+        """Change the secret: prepare it, or, prepared, go over to it."""
+        yield from self._before()
+        yield from (
+            Step("secret", words)
+            for words in rotation.rotate(self.api, self.plan, self._proof())
+        )
+
+    def _before(self) -> Iterator[Step]:
+        self._check_database()
+        with during("permissions"):
+            lacking = account.check_permissions(self.api)
+        yield Step("environment", f"{self.plan.environment}, as the key")
+        more = f"; to open checkouts it lacks {', '.join(lacking)}" if lacking else ""
+        yield Step("permissions", f"all that is needed{more}")
+
+    def _check_database(self) -> None:
+        """See that nothing of this account gets among another environment's rows."""
+        stamp = stamp_of(self.engine) if self.engine else None
+        if stamp not in {None, self.plan.environment}:
+            raise ConnectError(
+                "environment",
+                f"the database belongs to {stamp}, not to {self.plan.environment}:"
+                " name that one's own as DATABASE_URL.",
+            )
+
+    def _dry(self) -> Iterator[Step]:
+        words = f"would be created: {self.plan.destination}"
+        with during("destination"):
+            if known := account.find(self.api, self.plan):
+                wanted = account.wanted_of(self.api, self.plan)
+                changes = ", ".join(sorted(account.differences(known, wanted)))
+                words = f"{known.id} would change: {changes}" if changes else "as it is"
+        yield Step("destination", words)
+        yield from self._prices()
+
+    def _prices(self) -> Iterator[Step]:
+        yield Step("by hand", "only a person can: " + "; ".join(BY_HAND))
+        with during("catalog"):
+            on_sale = pulled(self.api, self.plan, self.catalog_file, self.engine)
+        yield Step("catalog", _told(on_sale))
+
+    def _proof(self) -> Proof:
+        return Proof(self.api, self.engine, self.wait_seconds)
+
+
+def _told(on_sale: OnSale) -> str:
+    every, lost = on_sale
+    if not every:
+        return f"no price is on sale: make a product with one ({PRODUCTS})"
+    if not lost:
+        return "every price gives a course"
+    named = ", ".join(map(_named, lost[:MOST_NAMED]))
+    rest = f" and {len(lost) - MOST_NAMED} more" if len(lost) > MOST_NAMED else ""
+    return f"without a course: {named}{rest}. Map them: ./paddlewheel catalog map"
+
+
+def _named(price: PriceSnapshot) -> str:
+    name = price.name or price.description
+    return f"{price.key.id} ({name})" if name else price.key.id

@@ -1,0 +1,67 @@
+"""Changes a file of settings, and leaves what else stands in it as it is."""
+
+import os
+import re
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from dotenv import dotenv_values
+
+from worker.errors import PaddlewheelError
+
+#: Its owner's alone: it holds secrets.
+MODE = 0o600
+
+
+def values_in(file: Path) -> dict[str, str]:
+    """Return the settings in a file; none where there is no file."""
+    if not file.exists():
+        return {}
+    return {name: value for name, value in dotenv_values(file).items() if value}
+
+
+def write(file: Path, values: Mapping[str, str]) -> bool:
+    """Set some values, whole or not at all; the file is its owner's alone then.
+
+    Returns:
+        Whether any of them was new.
+
+    Raises:
+        PaddlewheelError: It cannot be written.
+    """
+    try:
+        if values.items() <= values_in(file).items():
+            file.chmod(MODE)
+            return False
+        text = file.read_text(encoding="utf-8") if file.exists() else ""
+        for name, value in values.items():
+            text = _with(text, name, value)
+        # What a link leads to is changed, not the link.
+        _replace(file.resolve(), text)
+    except OSError as error:
+        message = f"{file} cannot be written: {error.strerror}."
+        raise PaddlewheelError(message) from None
+    return True
+
+
+def _with(text: str, name: str, value: str) -> str:
+    line = f"{name}={value}"
+    pattern = re.compile(rf"^([ \t]*(?:export[ \t]+)?){name}[ \t]*=.*$", re.MULTILINE)
+    if pattern.search(text):
+        return pattern.sub(lambda found: f"{found[1]}{line}", text)
+    return f"{text}{'' if text.endswith(chr(10)) or not text else chr(10)}{line}\n"
+
+
+def _replace(file: Path, text: str) -> None:
+    handle, name = tempfile.mkstemp(dir=file.parent, prefix=f"{file.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as written:
+            written.write(text)
+            os.fchmod(written.fileno(), MODE)
+            written.flush()
+            os.fsync(written.fileno())
+        Path(name).replace(file)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,1 @@
+"""What ``paddlewheel doctor`` looks at: a table of small checks, and who runs them."""

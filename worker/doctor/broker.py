@@ -1,0 +1,221 @@
+"""Checks of the broker: there, and such that it neither drops nor forgets messages.
+
+Rows are the truth, so a lost message costs seconds and no money; but a broker that
+evicts or forgets as a matter of course makes everything late.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from kombu import Connection, Queue
+from kombu.exceptions import OperationalError
+from redis import AuthenticationError, Redis, RedisError
+
+from worker.broker import quorum_queues
+from worker.doctor.check import Check, Verdict, broken, look, ok, skipped
+from worker.doctor.scene import CALL_SECONDS, Scene
+from worker.pulses import QUEUES
+from worker.rings import ringing_app
+from worker.wording import counted
+
+#: What kombu 5.7 needs.
+LEAST_REDIS = (6, 2)
+#: From which on a remote hole that any user can use is mended (CVE-2025-49844), by the
+#: release's line; what is newer than all of them has it mended, too.
+MENDED = {
+    "redis": ((6, 2, 20), (7, 2, 11), (7, 4, 6), (8, 0, 4), (8, 2, 2)),
+    "valkey": ((7, 2, 11), (8, 0, 6), (8, 1, 4)),
+}
+EDIT = "set BROKER_URL to where it runs (make up starts one on this machine)"
+#: ``CONFIG SET`` alone is forgotten.
+KEEP = "and in its configuration"
+#: Of a queue that was declared otherwise.
+REFUSED = 406
+
+Info = Mapping[str, Any]
+
+
+def _broker(scene: Scene) -> Iterable[Verdict]:
+    if scene.config.is_amqp:
+        yield from _rabbitmq(scene)
+        return
+    try:
+        found = _info(scene)
+    except AuthenticationError:
+        yield broken("The broker does not take the password of BROKER_URL.", EDIT)
+        return
+    except (RedisError, OSError) as error:
+        words = f"The broker does not answer ({type(error).__name__})."
+        yield broken(words, EDIT)
+        return
+    yield ok(f"{_title(found)} answers")
+
+
+def _rabbitmq(scene: Scene) -> Iterable[Verdict]:
+    app = ringing_app(scene.config)
+    try:
+        with app.connection_for_write() as connection:
+            connection.ensure_connection(max_retries=1, timeout=int(CALL_SECONDS))
+            server = connection.connection.server_properties
+    except (OperationalError, OSError) as error:
+        words = f"The broker does not answer ({type(error).__name__})."
+        yield broken(words, EDIT)
+        return
+    finally:
+        app.close()
+    yield ok(f"RabbitMQ {server.get('version', '')} answers")
+
+
+def _durable(scene: Scene) -> Iterable[Verdict]:
+    if scene.config.is_amqp:
+        yield from _quorum(scene)
+        return
+    wrong = list(_forgetful(_info(scene)))
+    yield from wrong or [ok("append-only file on, nothing is evicted")]
+
+
+def _forgetful(found: Info) -> Iterable[Verdict]:
+    policy = found.get("maxmemory_policy", "noeviction")
+    if policy != "noeviction":
+        words = (
+            f"maxmemory-policy is {policy}: short of memory the broker throws messages"
+            " and queues away."
+        )
+        yield broken(words, f"CONFIG SET maxmemory-policy noeviction, {KEEP}")
+    if not int(found.get("aof_enabled", 0)):
+        words = (
+            "appendonly is off: a restart of the broker forgets what waits, and the"
+            " sweep has to ring for all of it."
+        )
+        yield look(words, f"CONFIG SET appendonly yes, {KEEP}")
+    if found.get("aof_last_write_status", "ok") != "ok":
+        words = "The broker cannot write its append-only file."
+        yield broken(words, "make room on its disk")
+    if found.get("role", "master") != "master":
+        words = "BROKER_URL leads to a replica, which takes no messages."
+        yield broken(words, "set BROKER_URL to the primary")
+
+
+def _quorum(scene: Scene) -> Iterable[Verdict]:
+    app = ringing_app(scene.config)
+    try:
+        with app.connection_for_write() as connection:
+            kinds = [_is_quorum(connection, queue) for queue in quorum_queues()]
+            server = connection.connection.server_properties
+            confirms = connection.connection.confirm_publish and server.get(
+                "capabilities", {}
+            ).get("publisher_confirms")
+    finally:
+        app.close()
+    named = dict(zip(QUEUES, kinds, strict=True))
+    yield from of_queues(named, confirms=bool(confirms))
+
+
+def _is_quorum(connection: Connection, queue: Queue) -> bool | None:
+    """Declare again what is there: RabbitMQ refuses if it was made otherwise.
+
+    Returns:
+        None: There is no such queue.
+    """
+    # A refusal closes the channel.
+    bound = queue(connection.channel())
+    try:
+        bound.queue_declare(passive=True)
+    except connection.channel_errors:
+        return None
+    try:
+        bound.queue_declare()
+    except connection.channel_errors as error:
+        return getattr(error, "code", None) != REFUSED
+    return True
+
+
+def of_queues(kinds: Mapping[str, bool | None], *, confirms: bool) -> Iterator[Verdict]:
+    """Judge RabbitMQ's queues, by name: quorum or not, None: not there."""
+    if wrong := [name for name, kind in kinds.items() if kind is False]:
+        words = f"No quorum queues: {' and '.join(wrong)}. A restart can lose messages."
+        yield look(words, "stop the workers, delete these queues, start again")
+    if not confirms:
+        words = "The broker confirms nothing: what it drops is rung for by the sweep."
+        yield look(words, EDIT)
+    if wrong or not confirms:
+        return
+    there = [name for name, kind in kinds.items() if kind]
+    if there:
+        yield ok(f"{counted(len(there), 'quorum queue')}, publishing is confirmed")
+    else:
+        yield skipped("there is no queue yet: the workers make them")
+
+
+def _version(scene: Scene) -> Iterable[Verdict]:
+    if scene.config.is_amqp:
+        yield skipped("of RabbitMQ's versions nothing is known here")
+        return
+    found = _info(scene)
+    kind, version = _kind(found)
+    if kind == "redis" and version < LEAST_REDIS:
+        words = f"{_title(found)} is older than 6.2, which kombu needs."
+        yield broken(words, "move the broker to a newer Redis or Valkey")
+    elif has_hole(kind, version):
+        words = (
+            f"{_title(found)} has a known hole by its number (CVE-2025-49844: who may"
+            " run scripts can run anything), unless your distribution has mended it."
+        )
+        yield look(words, "bring the broker to its newest patch release")
+    else:
+        yield ok(_title(found))
+
+
+def has_hole(kind: str, version: tuple[int, ...]) -> bool:
+    """Tell whether a version has a known hole."""
+    mended = MENDED[kind]
+    of_line = [one for one in mended if one[:2] == version[:2]]
+    return version < of_line[0] if of_line else version < mended[-1]
+
+
+def _kind(found: Info) -> tuple[str, tuple[int, ...]]:
+    # Valkey calls itself Redis 7.2.4 too, for old clients.
+    kind = "valkey" if "valkey_version" in found else "redis"
+    said = str(found.get(f"{kind}_version", "0"))
+    numbers = (
+        part for part in said.split("-", maxsplit=1)[0].split(".") if part.isdigit()
+    )
+    return kind, tuple(map(int, numbers))
+
+
+def _title(found: Info) -> str:
+    kind, version = _kind(found)
+    return f"{kind.capitalize()} {'.'.join(map(str, version))}"
+
+
+def _info(scene: Scene) -> Info:
+    return scene.once("broker", lambda: _asked(scene))
+
+
+def _asked(scene: Scene) -> Info:
+    client = Redis.from_url(
+        scene.config.broker_url,
+        socket_timeout=CALL_SECONDS,
+        socket_connect_timeout=CALL_SECONDS,
+    )
+    with client:
+        found: Info = client.info()
+        return found
+
+
+CHECKS = (
+    Check("broker", "The broker answers and takes the password.", _broker),
+    Check(
+        "broker keeps",
+        "Redis and Valkey: append-only file on, `maxmemory-policy` noeviction, no"
+        " replica. RabbitMQ: quorum queues, publishing confirmed.",
+        _durable,
+        needs=("broker",),
+    ),
+    Check(
+        "broker version",
+        "Redis or Valkey is new enough and has no known hole.",
+        _version,
+        needs=("broker",),
+    ),
+)

@@ -1,0 +1,241 @@
+"""Checks of where Paddle delivers: there, on, here, all of it, and proven."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from sqlalchemy import Row, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from worker.channels.reach import Reach
+from worker.doctor.check import Check, Severity, Verdict, broken, look, ok
+from worker.doctor.paddle import with_key
+from worker.doctor.proof import MOST_ASKED, Proof, ours, proof_of, settings_of
+from worker.doctor.scene import Scene
+from worker.providers.paddle.connection import Setting
+from worker.providers.paddle.event_types import EVENT_TYPES, Outcome
+from worker.providers.paddle.provider import Paddle
+from worker.settings import Environment
+from worker.wording import counted
+
+PATH = f"/webhooks/{Paddle.name}"
+ELSEWHERE = f"the receiver takes them at {PATH} only"
+#: Where none of a machine's own can be.
+LOCAL_NAMES = ("localhost", "localhost.localdomain")
+#: Destinations that are told of by name.
+MOST_NAMED = 5
+#: One or two may have met a restart.
+MANY_FAILING = 3
+CONNECT = "./paddlewheel connect --environment … --url https://…"
+NOTIFICATIONS = "Paddle > Developer tools > Notifications"
+
+_LAST = text("""
+SELECT event_id, received_at FROM inbox
+WHERE provider = :provider AND source = 'webhook'
+ORDER BY received_at DESC LIMIT :most
+""")
+
+
+def _destination(scene: Scene) -> Iterable[Verdict]:
+    known, mine = settings_of(scene), ours(scene)
+    if not known:
+        yield broken("Paddle has no notification destination.", CONNECT)
+    elif not mine:
+        named = ", ".join(
+            f"{one.id} at {one.destination}" for one in known[:MOST_NAMED]
+        )
+        words = (
+            "No destination's secret stands in PADDLE_WEBHOOK_SECRETS, so every"
+            f" delivery is refused. Paddle has {named}."
+        )
+        yield broken(words, CONNECT)
+    elif not mine[0].active:
+        words = f"The destination {mine[0].id} is switched off: nothing is delivered."
+        yield broken(words, CONNECT)
+    elif twins := [one.id for one in mine[1:] if _is_twin(one, mine[0])]:
+        words = (
+            f"{' and '.join([mine[0].id, *twins])} lead to one address, so each event"
+            " comes as often."
+        )
+        yield look(words, f"switch all but one off: {NOTIFICATIONS}")
+    else:
+        yield ok(f"{mine[0].id} is on, and its secret is ours")
+
+
+def _is_twin(one: Setting, other: Setting) -> bool:
+    """Tell whether it leads to the same receiver; a rotation adds a query."""
+    return one.active and _bare(one.destination) == _bare(other.destination)
+
+
+def _bare(address: str) -> str:
+    return urlsplit(address)._replace(query="", fragment="").geturl()
+
+
+def _address(scene: Scene) -> Iterable[Verdict]:
+    for one in ours(scene)[:1]:
+        words = f"The destination {one.id} leads to {one.destination}:"
+        if problem := _problem_of(one.destination, scene):
+            yield broken(f"{words} {problem}.", CONNECT)
+        elif urlsplit(one.destination).path == PATH:
+            yield ok(one.destination)
+        elif _is_proven(scene):
+            yield ok(f"{one.destination}, and deliveries come through")
+        else:
+            yield look(f"{words} {ELSEWHERE}. Does a proxy see to that?", CONNECT)
+
+
+def _is_proven(scene: Scene) -> bool:
+    try:
+        return proof_of(scene).is_whole
+    except SQLAlchemyError:
+        # The check of the database tells of it.
+        return False
+
+
+def _problem_of(address: str, scene: Scene) -> str:
+    """Say why deliveries to an address do not arrive here; empty: they may."""
+    config = scene.config
+    url = urlsplit(address)
+    if not url.path.endswith(PATH):
+        return ELSEWHERE
+    if config.paddle_environment == Environment.LOCAL:
+        port = url.port or {"http": 80}.get(url.scheme, 443)
+        return "" if port == config.web_port else f"WEB_PORT is {config.web_port}"
+    if url.scheme != "https":
+        return "Paddle delivers to https only"
+    if url.hostname in LOCAL_NAMES:
+        return "that is this machine, as seen from itself"
+    try:
+        inside = Reach(private=False, loopback=False, plain=False)
+        return inside.problem_of(url.hostname or "") or ""
+    except ValueError:
+        return ""  # a name, which leads where Paddle's resolver says
+
+
+def _events(scene: Scene) -> Iterable[Verdict]:
+    with scene.asking() as api:
+        # To what Paddle does not offer nobody can subscribe.
+        offered = api.event_types()
+    known = {n: one.outcome for n, one in EVENT_TYPES.items() if n in offered}
+    for one in ours(scene)[:1]:
+        missing = known.keys() - one.subscribed
+        applied = sorted(n for n in missing if known[n] is Outcome.APPLIED)
+        kept = sorted(n for n in missing if known[n] is Outcome.KEPT)
+        useful = known.keys() - {n for n in known if known[n] is Outcome.IGNORED}
+        needless = sorted(one.subscribed - useful)
+        if applied:
+            words = f"Not subscribed to {_some(applied)}: access goes without them."
+            yield broken(words, CONNECT)
+        if kept:
+            yield look(f"Not subscribed to {_some(kept)}, which is kept.", CONNECT)
+        if needless:
+            words = f"Subscribed to {_some(needless)}, which is never used."
+            yield look(words, CONNECT)
+        if not (applied or kept or needless):
+            yield ok(f"subscribed to the {len(useful)} types that are of use")
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:MOST_NAMED])
+    rest = len(names) - MOST_NAMED
+    return f"{shown} and {rest} more" if rest > 0 else shown
+
+
+def _traffic(scene: Scene) -> Iterable[Verdict]:
+    is_real = scene.config.paddle_environment == Environment.PRODUCTION
+    for one in ours(scene)[:1]:
+        if one.traffic_source == "simulation":
+            words = f"The destination {one.id} gets simulations only, and no purchase."
+            yield broken(words, CONNECT)
+        elif one.traffic_source == "all" and is_real:
+            words = f"The destination {one.id} gets simulations too, which production ignores."
+            yield look(words, CONNECT)
+        else:
+            yield ok(f"{one.traffic_source} traffic")
+
+
+def _proven(scene: Scene) -> Iterable[Verdict]:
+    proof = proof_of(scene)
+    with scene.reading() as connection:
+        given = {"provider": Paddle.name, "most": MOST_ASKED}
+        last = connection.execute(_LAST, given).all()
+    if proof.failing:
+        yield _failing(proof)
+    elif proof.lost:
+        words = (
+            f"Of {proof.taken} that Paddle says were taken the newest {proof.lost} are"
+            " not in this inbox: the address leads to another receiver or another"
+            " database."
+        )
+        yield broken(words, CONNECT)
+    elif proof.verified:
+        words = f"{proof.verified} of its newest {proof.looked_at} deliveries"
+        yield ok(f"{words} are in the inbox")
+    else:
+        yield _without_events(last, scene)
+
+
+def _failing(proof: Proof) -> Verdict:
+    since = " since one was last taken" if proof.taken else ", and none was taken"
+    words = f"Deliveries of {counted(proof.failing, 'event')} failed{since}."
+    command = f"{NOTIFICATIONS}: read the answers"
+    if proof.failing < MANY_FAILING:
+        return look(words, command)
+    return broken(words, command)
+
+
+def _without_events(last: Sequence[Row[Any]], scene: Scene) -> Verdict:
+    """Judge what came, where Paddle has not delivered any event of its own."""
+    simulated = [one for one in last if one.event_id.startswith(Paddle.simulated)]
+    is_real = scene.config.paddle_environment == Environment.PRODUCTION
+    if simulated and not is_real:
+        at = f"{simulated[0].received_at:%Y-%m-%d %H:%M} UTC"
+        return ok(f"a simulation was verified ({at}); nothing was bought yet")
+    if last:
+        words = "Deliveries came before, and none of an event from this destination."
+        return look(words, CONNECT)
+    return look("No delivery ever proved the secret.", CONNECT)
+
+
+CHECKS = (
+    Check(
+        "destination",
+        "Paddle has an active notification destination whose secret stands in"
+        " `PADDLE_WEBHOOK_SECRETS`, and only one at that address.",
+        with_key(_destination),
+        needs=("api key",),
+        silence=Severity.LOOK,
+    ),
+    Check(
+        "address",
+        "It leads to the receiver: the right path (behind a prefix, if deliveries come"
+        " through), https and a public host, or `WEB_PORT` of this machine under"
+        " `local`.",
+        with_key(_address),
+        needs=("api key", "destination"),
+        silence=Severity.LOOK,
+    ),
+    Check(
+        "events",
+        "It is subscribed to each type that is applied (`docs/events.md`), and to none"
+        " that is ignored.",
+        with_key(_events),
+        needs=("api key", "destination"),
+        silence=Severity.LOOK,
+    ),
+    Check(
+        "traffic",
+        "It gets real events, and in production only these.",
+        with_key(_traffic),
+        needs=("api key", "destination"),
+        silence=Severity.LOOK,
+    ),
+    Check(
+        "secret",
+        "Real deliveries of this destination were verified, down to the newest: they"
+        " are in the inbox, and none fails since.",
+        with_key(_proven),
+        needs=("api key", "destination", "database", "migrations"),
+        silence=Severity.LOOK,
+    ),
+)

@@ -1,0 +1,171 @@
+"""Runs the checks beside each other, each bounded: what hangs holds up nobody."""
+
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from worker.channels.deadline import Deadline
+from worker.doctor.check import (
+    Check,
+    Severity,
+    Verdict,
+    broken,
+    look,
+    skipped,
+    worst_of,
+)
+from worker.doctor.scene import LOOK_SECONDS, Scene
+from worker.errors import PaddlewheelError
+from worker.failures import failure_of
+from worker.providers.errors import ApiBusyError, ApiDownError, ApiRefusedError
+from worker.status import Level
+
+KEY = "set PADDLE_API_KEY to a key of Paddle > Developer tools > Authentication"
+LEVELS = {Severity.LOOK: Level.LOOK, Severity.BROKEN: Level.NOW}
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one check says."""
+
+    check: str
+    verdicts: tuple[Verdict, ...]
+    #: What was mended; empty: nothing.
+    done: str = ""
+    #: Nothing was found out, because something else is broken.
+    is_blind: bool = False
+
+    @property
+    def severity(self) -> Severity:
+        """The worst that it says."""
+        return worst_of(self.verdicts)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as JSON can hold it."""
+        return {**asdict(self), "severity": self.severity}
+
+
+def chosen(checks: Sequence[Check], names: Sequence[str]) -> list[Check]:
+    """Return the checks of these names with all that they need; no name: all.
+
+    Raises:
+        PaddlewheelError: There is no such check.
+    """
+    by_name = {check.name: check for check in checks}
+    if unknown := [name for name in names if name not in by_name]:
+        raise PaddlewheelError(
+            f"There is no check {', '.join(unknown)}. There are: {', '.join(by_name)}."
+        )
+    wanted = set(names)
+    # Backwards: what is needed stands before what needs it.
+    for check in reversed(checks):
+        wanted.update(check.needs if check.name in wanted else ())
+    return [check for check in checks if check.name in wanted or not names]
+
+
+def examine(checks: Sequence[Check], scene: Scene) -> list[Result]:
+    """Run checks, and leave out what has nothing to say without another.
+
+    Returns:
+        One result a check, in their order, after ``LOOK_SECONDS`` at the latest.
+    """
+    answers: dict[str, tuple[Verdict, ...]] = {}
+    threads = [
+        threading.Thread(
+            target=_answer, args=(check, scene, answers), name=check.name, daemon=True
+        )
+        for check in checks
+    ]
+    for thread in threads:
+        thread.start()
+    _wait(threads, Deadline(LOOK_SECONDS))
+    # A copy: what hangs may still answer.
+    known = dict(answers)
+    results = [Result(one.name, known.get(one.name) or _silent(one)) for one in checks]
+    return _without_followers(checks, {one.check: one for one in results})
+
+
+def mend(
+    checks: Sequence[Check], results: Sequence[Result], scene: Scene
+) -> list[Result]:
+    """Mend what may be mended unasked, and look again there."""
+    by_name = {check.name: check for check in checks}
+    return [_mended(by_name[one.check], one, scene) for one in results]
+
+
+def level_of(results: Iterable[Result]) -> Level:
+    """Return how urgent it is; also the exit code."""
+    return max(LEVELS.get(one.severity, Level.QUIET) for one in results)
+
+
+def _wait(threads: Iterable[threading.Thread], deadline: Deadline) -> None:
+    for thread in threads:
+        if deadline.is_over:
+            return
+        thread.join(deadline.left())
+
+
+def _silent(check: Check) -> tuple[Verdict, ...]:
+    words = f"There was no answer within {LOOK_SECONDS:g} s."
+    command = "./paddlewheel doctor, when what hangs above is mended"
+    return (Verdict(check.silence, words, command),)
+
+
+def _answer(
+    check: Check, scene: Scene, answers: dict[str, tuple[Verdict, ...]]
+) -> None:
+    try:
+        verdicts = tuple(check.look(scene))
+        answers[check.name] = verdicts or (skipped("there is nothing to look at"),)
+    except Exception as error:  # noqa: BLE001 (an error is an answer)
+        answers[check.name] = (_verdict_of(error),)
+
+
+def _verdict_of(error: Exception) -> Verdict:
+    if isinstance(error, ApiRefusedError):
+        return broken(f"{error}.", KEY)
+    if isinstance(error, ApiBusyError | ApiDownError):
+        return look(f"Paddle's API {error}.", "./paddlewheel doctor, in a minute")
+    if isinstance(error, PaddlewheelError):
+        return broken(str(error), "./paddlewheel doctor, when that is changed")
+    if isinstance(error, SQLAlchemyError):
+        words = f"The database refuses the question: {failure_of(error).sentence}."
+        return broken(words, "./paddlewheel release")
+    return broken(
+        f"This could not be looked at: {failure_of(error).sentence}.",
+        "./paddlewheel doctor",
+    )
+
+
+def _without_followers(
+    checks: Sequence[Check], results: Mapping[str, Result]
+) -> list[Result]:
+    """Skip what only repeats that something else is broken."""
+    told: dict[str, Result] = {}
+    for check in checks:
+        told[check.name] = results[check.name]
+        # The first is the cause of the others.
+        cause = next((name for name in check.needs if _hides(told[name])), None)
+        if cause is not None:
+            words = skipped(f"not looked at: see {cause}")
+            told[check.name] = Result(check.name, (words,), is_blind=True)
+    return list(told.values())
+
+
+def _hides(result: Result) -> bool:
+    return result.is_blind or result.severity is Severity.BROKEN
+
+
+def _mended(check: Check, result: Result, scene: Scene) -> Result:
+    is_well = result.severity in {Severity.OK, Severity.SKIPPED}
+    if check.fix is None or is_well:
+        return result
+    try:
+        done = check.fix(scene)
+    except (PaddlewheelError, SQLAlchemyError) as error:
+        return replace(result, done=f"could not: {failure_of(error).sentence}")
+    (again,) = examine([replace(check, needs=())], scene)
+    return replace(again, done=done)

@@ -1,0 +1,77 @@
+"""What opening checkouts at a provider must offer."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol, Self
+
+
+@dataclass(frozen=True, slots=True)
+class Sale:
+    """A checkout as the provider is asked for it."""
+
+    #: Price and quantity.
+    items: tuple[tuple[str, int], ...]
+    #: What the transaction carries: the signed learner and the shop's reference.
+    custom_data: Mapping[str, str]
+    #: Empty: the buyer types an address.
+    customer_id: str = ""
+    discount_id: str = ""
+    #: The page that opens the checkout; empty: the account's own.
+    page: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A checkout that can be paid."""
+
+    transaction_id: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a checkout does not open, a sentence each."""
+
+    developer: str
+    buyer: str
+
+
+class CheckoutApi(Protocol):
+    """Opens checkouts; each call is one try, errors as in ``providers.errors``."""
+
+    def __enter__(self) -> Self:
+        """Use it for a while."""
+        ...
+
+    def __exit__(self, *_: object) -> None:
+        """Hang up."""
+        ...
+
+    def customer_of(self, email: str) -> str:
+        """Return the customer with this address, made if there is none."""
+        ...
+
+    def discount_of(self, code: str) -> str:
+        """Return the discount with this code; an ``ApiError`` where there is none."""
+        ...
+
+    def find_opened(
+        self, reference: str, since: datetime, customer_id: str
+    ) -> Opened | None:
+        """Look for a checkout that was opened under a reference.
+
+        Args:
+            reference: The shop's own name of it.
+            since: It was opened later than that, by the provider's clock.
+            customer_id: For whom; empty: it was opened for nobody.
+        """
+        ...
+
+    def open(self, sale: Sale) -> Opened:
+        """Open a checkout. Never repeat it blindly: there may be one after an error."""
+        ...
+
+    def problem_of(self, error: Exception) -> Problem:
+        """Return what an error of these calls means."""
+        ...

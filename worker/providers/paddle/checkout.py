@@ -1,0 +1,146 @@
+"""Opens checkouts: transactions that our side makes, so that no browser alters them.
+
+https://developer.paddle.com/api-reference/transactions/create-transaction. Paddle has
+no idempotency keys: whoever posts here looks for what is there before doing so again.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import TypeVar
+
+import httpx
+
+from worker.providers.api import Gate
+from worker.providers.checkouts import Opened, Problem, Sale
+from worker.providers.errors import ApiDownError, ApiError, ApiRefusedError
+from worker.providers.paddle.answers import NO_CODE, Identity, Link, One, read
+from worker.providers.paddle.api import PaddleApi, account_of
+from worker.providers.paddle.buyer_words import Buyer
+from worker.providers.paddle.error_codes import Sorted, sorted_by
+from worker.providers.paddle.lists import EVERY_STATUS
+from worker.settings import Settings
+
+_T = TypeVar("_T")
+
+_CUSTOMER = re.compile(r"\bctm_[a-z0-9]{26}\b")
+_EXISTS = "customer_already_exists"
+_NO_DISCOUNT = "transaction_discount_not_found"
+
+
+class _Discount(Identity):
+    code: str | None = None
+
+
+class _Sold(Identity):
+    """What is read of a transaction."""
+
+    # Whatever a browser wrote may stand in it.
+    custom_data: object = None
+    checkout: Link | None = None
+
+
+class PaddleCheckouts(PaddleApi):
+    """Opens checkouts at Paddle."""
+
+    def customer_of(self, email: str) -> str:
+        """Return the customer with this address, made if there is none."""
+        found = self._customer(email)
+        if found is None:
+            try:
+                return self._made("/customers", {"email": email}, Identity).id
+            except ApiError as error:
+                if error.code != _EXISTS:
+                    raise
+                # Somebody was quicker; or wrote it in another case, which the list
+                # tells apart and the refusal does not: that names the customer.
+                named = _CUSTOMER.search(error.detail)
+            found = self._customer(email) or (named[0] if named else None)
+        if found is None:
+            raise ApiDownError("knows a customer that it does not list")
+        return found
+
+    def discount_of(self, code: str) -> str:
+        """Return the active discount with this code, whatever its case."""
+        # Buyers write codes as they like, and the list may tell cases apart.
+        for written in dict.fromkeys((code, code.upper())):
+            for page in self.pages("/discounts", {"code": written}):
+                for one in (read(entity, _Discount) for entity in page):
+                    if (one.code or "").casefold() == code.casefold():
+                        return one.id
+        raise ApiError(httpx.codes.BAD_REQUEST, _NO_DISCOUNT)
+
+    def find_opened(
+        self, reference: str, since: datetime, customer_id: str
+    ) -> Opened | None:
+        """Look for the oldest checkout of a reference."""
+        moment = since.astimezone(UTC).isoformat(timespec="microseconds")
+        # A browser opens none with this origin, whatever it writes into custom_data.
+        asked = {"origin": "api", "created_at[GTE]": moment.replace("+00:00", "Z")}
+        if customer_id:
+            asked["customer_id"] = customer_id
+        for page in self.pages("/transactions", asked):
+            for one in (read(entity, _Sold) for entity in page):
+                data = one.custom_data
+                if isinstance(data, dict) and data.get("reference") == reference:
+                    return _opened(one)
+        return None
+
+    def open(self, sale: Sale) -> Opened:
+        """Open a checkout; after an error there may be one all the same."""
+        given = {
+            "items": [{"price_id": p, "quantity": q} for p, q in sale.items],
+            "custom_data": dict(sale.custom_data),
+            "collection_mode": "automatic",
+            "customer_id": sale.customer_id or None,
+            "discount_id": sale.discount_id or None,
+            "checkout": {"url": sale.page} if sale.page else None,
+        }
+        told = {name: value for name, value in given.items() if value is not None}
+        return _opened(self._made("/transactions", told, _Sold))
+
+    def problem_of(self, error: Exception) -> Problem:
+        """Return what an error means, to the shop's developer and to the buyer."""
+        if not isinstance(error, ApiError):
+            return Problem(f"Paddle: {error}.", _waiting_words(error))
+        meaning: Sorted = sorted_by(error.status, error.code)
+        detail = f" Paddle says: {error.detail}" if error.detail else ""
+        return Problem(f"{meaning.words} ({error.code}){detail}", meaning.buyer)
+
+    def _customer(self, email: str) -> str | None:
+        for page in self.pages("/customers", {"email": email, **EVERY_STATUS}):
+            for entity in page:
+                return read(entity, Identity).id
+        return None
+
+    def _made(self, path: str, given: Mapping[str, object], kind: type[_T]) -> _T:
+        try:
+            content = self._asker.send("POST", path, given)
+        except ApiError as error:
+            if error.code == NO_CODE:
+                # Somebody on the way says so; whether Paddle heard of it is unknown.
+                raise ApiDownError(str(error)) from None
+            raise
+        return read(bytes(read(content, One).data), kind)
+
+
+def checkouts_of(
+    config: Settings, call_seconds: float, gate: Gate | None = None
+) -> PaddleCheckouts:
+    """Return what opens checkouts in our environment.
+
+    Raises:
+        SettingsError: There is no key for it.
+    """
+    return PaddleCheckouts(account_of(config, gate), call_seconds)
+
+
+def _opened(sold: _Sold) -> Opened:
+    url = sold.checkout.url if sold.checkout else None
+    if not url:
+        raise ApiDownError("opened a checkout without an address")
+    return Opened(sold.id, url)
+
+
+def _waiting_words(error: Exception) -> Buyer:
+    return Buyer.SHOP if isinstance(error, ApiRefusedError) else Buyer.SOON
