@@ -42,7 +42,7 @@ def rotate(api: PaddleConnection, plan: Plan, proof: Proof) -> Iterator[str]:
 
 
 def _prepare(api: PaddleConnection, plan: Plan) -> Iterator[str]:
-    mark = f"secret={datetime.now(UTC):%Y%m%d%H%M%S}"
+    mark = f"secret={datetime.now(UTC):%Y%m%d%H%M%S%f}"
     made = api.add_setting(
         {
             **account.wanted_of(api, plan),
@@ -68,8 +68,13 @@ def _go_over(
         return
     api.change_setting(new.id, account.wanted_of(api, plan))
     yield f"{new.id} awake, beside {old.id}"
-    with during(SIMULATION), account.taking_simulations(api, plan, new.id):
-        arrived = proof.run(new.id)
+    try:
+        with during(SIMULATION), account.taking_simulations(api, plan, new.id):
+            arrived = proof.run(new.id)
+    except ConnectError:
+        # Awake it would be refused what the old one delivers, for as long as that lasts.
+        api.change_setting(new.id, {"active": False})
+        raise
     yield f"with the new secret: {arrived}"
     api.change_setting(old.id, {"active": False})
     yield (

@@ -128,4 +128,7 @@ def test_the_old_secret_stays_until_the_new_one_is_proven(scene: Scene) -> None:
     with pytest.raises(ConnectError, match="start it anew"):
         scene.rotate()
 
-    assert [one["active"] for one in scene.destinations()] == [True, True]
+    assert [one["active"] for one in scene.destinations()] == [True, False]
+    scene.restart_receiver()
+    scene.rotate()
+    assert [one["active"] for one in scene.destinations()] == [False, True]
