@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from worker.errors import PermanentError, SettingsError, TransientError
 from worker.learner_token import sign
@@ -13,6 +14,8 @@ from worker.settings import Settings
 TOKEN_DAYS = 30
 LONGEST_REFERENCE = 200
 LONGEST_ADDRESS = 320
+LONGEST_CODE = 200
+LONGEST_PAGE = 2000
 MOST_PRICES = 100
 #: To the buyer, where the shop has made a mistake.
 NOT_SOLD = "This cannot be bought right now. Please write to the shop."
@@ -75,6 +78,10 @@ class Wish:
             return "Each price has an id, and a quantity of 1 or more."
         if not _is_line(self.reference, LONGEST_REFERENCE):
             return f"A reference has 1 to {LONGEST_REFERENCE} characters on one line."
+        if self.discount_code and not _is_line(self.discount_code, LONGEST_CODE):
+            return f"A discount code has at most {LONGEST_CODE} characters on one line."
+        if self.return_url and not _is_page(self.return_url):
+            return "return_url is no address of a page: https://…"
         return None
 
     @property
@@ -130,3 +137,12 @@ def _is_line(text: str, longest: int) -> bool:
 def _is_address(text: str) -> bool:
     name, _, domain = text.partition("@")
     return bool(name and domain) and _is_line(text, LONGEST_ADDRESS) and " " not in text
+
+
+def _is_page(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        is_web = parts.scheme in {"http", "https"} and bool(parts.hostname)
+    except ValueError:
+        return False
+    return is_web and _is_line(text, LONGEST_PAGE)

@@ -1,6 +1,8 @@
 """``paddlewheel connect``: from a key to a proven destination."""
 
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -18,7 +20,14 @@ from worker.errors import PaddlewheelError, SettingsError
 from worker.providers.api import OpenGate
 from worker.providers.paddle.asking import Account
 from worker.providers.paddle.connection import PaddleConnection
-from worker.settings import Environment, Settings, env_dir, environ, settings
+from worker.settings import (
+    Environment,
+    Settings,
+    env_dir,
+    environ,
+    settings,
+    settings_of,
+)
 
 CALL_SECONDS = 10.0
 USUAL_CATALOG = Path("catalog.toml")
@@ -64,8 +73,8 @@ def connect(  # noqa: PLR0913 (each is an option)
 
 
 def _connecting(opened: ExitStack, plan: Plan, wait: float) -> Connecting:
-    config = _settings(plan.environment)
-    engine = opened.enter_context(database()) if config else None
+    config = _settings(plan)
+    engine = opened.enter_context(database(config=config)) if config else None
     account = Account(plan.address, plan.key, frozenset(plan.secrets), OpenGate())
     api = opened.enter_context(PaddleConnection(account, CALL_SECONDS))
     catalog = config.catalog_file if config else USUAL_CATALOG
@@ -86,13 +95,20 @@ def _given(env_file: Path | None) -> dict[str, str]:
     return {**named, **(values_in(env_file) if env_file else {}), **environ()}
 
 
-def _settings(environment: Environment) -> Settings | None:
+def _settings(plan: Plan) -> Settings | None:
     """Return the settings, with the database, where they are of this environment.
 
     None: they are not whole yet, which is no mistake here, or another deployment's.
     """
-    try:
-        config = settings()
-    except SettingsError:
-        return None
-    return config if config.paddle_environment == environment else None
+    for read in _ways(plan.env_file):
+        with suppress(SettingsError):
+            config = read()
+            if config.paddle_environment == plan.environment:
+                return config
+    return None
+
+
+def _ways(env_file: Path | None) -> Iterator[Callable[[], Settings]]:
+    if env_file:
+        yield partial(settings_of, {**values_in(env_file), **environ()})
+    yield settings

@@ -8,17 +8,21 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from worker.database import make_engine
 from worker.errors import PaddlewheelError
-from worker.settings import settings
+from worker.settings import Settings, settings
 
 
 @contextmanager
-def database(name: str = "cli") -> Iterator[Engine]:
+def database(name: str = "cli", config: Settings | None = None) -> Iterator[Engine]:
     """Connect for the time of a command.
+
+    Args:
+        name: As in ``make_engine``.
+        config: Of which deployment; None: of this one.
 
     Raises:
         PaddlewheelError: The database does not answer or is not migrated.
     """
-    engine = make_engine(settings(), name)
+    engine = make_engine(config or settings(), name)
     try:
         yield engine
     except OperationalError as error:

@@ -109,7 +109,7 @@ def destination_of(url: str, environment: Environment) -> str:
     is_local = environment is Environment.LOCAL
     if parts.scheme != "https" and not is_local:
         raise ConnectError("address", f"{url} is not https: Paddle needs that.")
-    if not is_local and not _is_public(host):
+    if not is_local and not is_public(host):
         raise ConnectError(
             "address",
             f"{host} cannot be reached from the internet: open a tunnel and name that.",
@@ -117,7 +117,7 @@ def destination_of(url: str, environment: Environment) -> str:
     return parts._replace(path=parts.path.rstrip("/") or PATH, fragment="").geturl()
 
 
-def _is_public(host: str) -> bool:
+def is_public(host: str) -> bool:
     """Tell whether Paddle may reach a host; what a name leads to is not asked."""
     try:
         outside = Reach(private=False, loopback=False, plain=False)

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import Row, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from worker.channels.reach import Reach
+from worker.connect.plan import PATH, is_public
 from worker.doctor.check import Check, Severity, Verdict, broken, look, ok
 from worker.doctor.paddle import with_key
 from worker.doctor.proof import MOST_ASKED, Proof, ours, proof_of, settings_of
@@ -18,10 +18,7 @@ from worker.providers.paddle.provider import Paddle
 from worker.settings import Environment
 from worker.wording import counted
 
-PATH = f"/webhooks/{Paddle.name}"
 ELSEWHERE = f"the receiver takes them at {PATH} only"
-#: Where none of a machine's own can be.
-LOCAL_NAMES = ("localhost", "localhost.localdomain")
 #: Destinations that are told of by name.
 MOST_NAMED = 5
 #: One or two may have met a restart.
@@ -103,13 +100,9 @@ def _problem_of(address: str, scene: Scene) -> str:
         return "" if port == config.web_port else f"WEB_PORT is {config.web_port}"
     if url.scheme != "https":
         return "Paddle delivers to https only"
-    if url.hostname in LOCAL_NAMES:
-        return "that is this machine, as seen from itself"
-    try:
-        inside = Reach(private=False, loopback=False, plain=False)
-        return inside.problem_of(url.hostname or "") or ""
-    except ValueError:
-        return ""  # a name, which leads where Paddle's resolver says
+    if not is_public(url.hostname or ""):
+        return "it cannot be reached from the internet"
+    return ""
 
 
 def _events(scene: Scene) -> Iterable[Verdict]:

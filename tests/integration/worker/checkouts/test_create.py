@@ -463,8 +463,23 @@ def test_the_share_of_opened_checkouts_is_told_by_price_and_day(shop: Shop) -> N
         ({"reference": "a\nb"}, "reference"),
         ({"prices": ["price_1"]}, "no id of a price"),
         ({"learner_ref": ""}, "user id"),
+        ({"discount_code": "SUM\0MER"}, "discount code"),
+        ({"return_url": "javascript:alert(1)"}, "no address of a page"),
+        ({"return_url": "https://a.example/\0"}, "no address of a page"),
+        ({"return_url": "https://[a.example/"}, "no address of a page"),
     ],
-    ids=["none", "quantity", "empty", "lines", "price", "learner"],
+    ids=[
+        "none",
+        "quantity",
+        "empty",
+        "lines",
+        "price",
+        "learner",
+        "code",
+        "script",
+        "zero",
+        "bracket",
+    ],
 )
 def test_what_cannot_be_asked_for_is_refused_before_anybody_is_asked(
     change: dict[str, object], words: str, shop: Shop

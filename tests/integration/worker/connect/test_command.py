@@ -10,9 +10,11 @@ from typer.testing import CliRunner
 from tests.factories import one
 from tests.integration.worker.connect.conftest import API_KEY, Scene
 from worker.cli.main import app
-from worker.connect.env_file import write
+from worker.connect.env_file import values_in, write
 from worker.connect.errors import ConnectError
 from worker.settings import Settings, environ, settings
+
+LOCAL = {"PADDLE_ENVIRONMENT": "local"}
 
 
 @pytest.fixture
@@ -32,7 +34,7 @@ def other_deployment(
     settings.cache_clear()
     assert settings().paddle_environment == "sandbox"
     file = tmp_path / "env.local"
-    write(file, here | {"PADDLE_ENVIRONMENT": "local"})
+    write(file, here | LOCAL)
     yield file
     settings.cache_clear()
 
@@ -70,6 +72,22 @@ def test_a_catalog_never_goes_into_the_database_of_another_environment(
     assert isinstance(told.exception, ConnectError)
     assert told.exception.step == "simulation"
     assert one(scene.engine, "SELECT count(*) FROM inbox") == 0
+
+
+def test_the_database_of_the_named_file_is_used(
+    scene: Scene, other_deployment: Path
+) -> None:
+    write(other_deployment, values_in(other_deployment.parent / ".env") | LOCAL)
+    words = ("connect", "--environment", "local", "--url", scene.inbox.url)
+    named = ("--env-file", str(other_deployment), "--json")
+    CliRunner().invoke(app, (*words, *named))
+    scene.inbox.secrets = [scene.destinations()[0]["endpoint_secret_key"]]
+
+    told = CliRunner().invoke(app, (*words, *named))
+
+    assert json.loads(told.stdout)[-1]["words"].endswith("works")
+    arrived = "SELECT count(*) FROM inbox WHERE event_type = 'report.created'"
+    assert one(scene.engine, arrived) == 1
 
 
 def test_a_setting_that_is_missing_is_told_to_programs_too(
