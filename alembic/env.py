@@ -3,7 +3,7 @@
 from alembic import context
 from sqlalchemy import create_engine, pool, text
 
-from models.all import metadata
+from models.tables.all import metadata
 from worker.settings import load
 
 #: A migration that cannot get its lock gives way to the traffic and is tried again.

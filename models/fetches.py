@@ -2,12 +2,6 @@
 
 from enum import StrEnum
 
-from sqlalchemy import UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column
-
-from models.base import Base
-from models.work import WorkRow, due_index, failing_index
-
 
 class FetchState(StrEnum):
     """What became of asking for a customer. Only ``pending`` is left again."""
@@ -22,19 +16,3 @@ class FetchState(StrEnum):
     MISSING = "missing"
     #: Will not pass by itself; a dead letter tells why. Left only by a replay.
     DEAD = "dead"
-
-
-class CustomerFetch(WorkRow, Base):
-    """One customer, asked for once and for all."""
-
-    __tablename__ = "customer_fetches"
-    __table_args__ = (
-        UniqueConstraint("provider", "customer_id"),
-        due_index("customer_fetches"),
-        failing_index("customer_fetches"),
-    )
-
-    state: Mapped[FetchState] = mapped_column(server_default=FetchState.PENDING)
-    provider: Mapped[str]
-    #: The provider's id.
-    customer_id: Mapped[str]

@@ -9,7 +9,8 @@ from typing import Any
 
 from sqlalchemy import Connection, insert
 
-from models.alerts import Alert, AlertMessage, AlertSilence, MessageKind, Severity
+from models.alerts import MessageKind, Severity
+from models.tables.alerts import Alert, AlertMessage, AlertSilence
 
 _numbers = itertools.count(1)
 

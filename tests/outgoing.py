@@ -9,16 +9,12 @@ from typing import Any
 
 from sqlalchemy import Connection, insert
 
-from models.access import (
-    AccessState,
-    Course,
-    CourseKind,
-    Enrollment,
-    EnrollmentHistory,
-)
-from models.ledger import Transaction
-from models.outgoing import Notification, PlatformDelivery
-from models.people import IdentityKind, Learner, LearnerIdentity
+from models.access import AccessState, CourseKind
+from models.people import IdentityKind
+from models.tables.access import Course, Enrollment, EnrollmentHistory
+from models.tables.ledger import Transaction
+from models.tables.outgoing import Notification, PlatformDelivery
+from models.tables.people import Learner, LearnerIdentity
 
 _numbers = itertools.count(1)
 

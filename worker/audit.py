@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert
 
-from models.operations import OperatorAction
+from models.tables.operations import OperatorAction
 
 
 def audit(

@@ -14,9 +14,9 @@ from sqlalchemy import Connection, Table, TextClause, text
 
 from models.clock import Clock
 from models.key import Key
-from models.ledger import Payment
 from models.snapshot import Snapshot
 from models.snapshots import PaymentSnapshot, TransactionSnapshot
+from models.tables.ledger import Payment
 from worker.bulk import Row, arrays, keys_of, unnested
 from worker.errors import MalformedPayloadError
 from worker.ledger import CLOCK, ENTITIES, KEY, Entity, Part, facts_of, table_of

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Table, text
 
-from models.access import Grant
+from models.tables.access import Grant
 from worker.bulk import unnested
 
 GRANTS: Table = Grant.__table__  # type: ignore[assignment]

@@ -11,8 +11,6 @@ from functools import cached_property
 
 from sqlalchemy import Connection, Table, text
 
-from models.assortment import Discount, Price, Product
-from models.base import Base
 from models.clock import Clock
 from models.fold import PaymentFact
 from models.kept_snapshots import (
@@ -23,14 +21,6 @@ from models.kept_snapshots import (
     ProductSnapshot,
 )
 from models.key import Key
-from models.ledger import (
-    Adjustment,
-    AdjustmentLine,
-    Payment,
-    Transaction,
-    TransactionLine,
-)
-from models.parties import Address, Business, Customer
 from models.snapshot import Snapshot
 from models.snapshots import (
     AdjustmentLineSnapshot,
@@ -42,7 +32,17 @@ from models.snapshots import (
     SubscriptionSnapshot,
     TransactionSnapshot,
 )
-from models.subscriptions import Subscription, SubscriptionItem
+from models.tables.assortment import Discount, Price, Product
+from models.tables.base import Base
+from models.tables.ledger import (
+    Adjustment,
+    AdjustmentLine,
+    Payment,
+    Transaction,
+    TransactionLine,
+)
+from models.tables.parties import Address, Business, Customer
+from models.tables.subscriptions import Subscription, SubscriptionItem
 from worker.bulk import Row, keys_of, upsert
 
 KEY = ("provider", "id")

@@ -9,7 +9,7 @@ from worker.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class WorkTable:
-    """A table that carries ``models.work.WorkRow``, and what belongs to it."""
+    """A table that carries ``models.tables.work.WorkRow``, and what belongs to it."""
 
     #: Name of the table; also how operators and dead letters call it.
     name: str

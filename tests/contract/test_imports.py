@@ -22,6 +22,11 @@ BREACHES = {
         "import worker.lifecycle",
     ),
     "Models know neither queue nor network": ("models/clock.py", "import celery"),
+    "Words and rules load no ORM": ("models/clock.py", "import models.tables.inbox"),
+    "Of the models only the tables know SQLAlchemy": (
+        "models/clock.py",
+        "import sqlalchemy",
+    ),
     "One task module never imports another": (
         "tasks/record.py",
         "import tasks.activate",

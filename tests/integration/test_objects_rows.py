@@ -6,16 +6,16 @@ import pytest
 from sqlalchemy import Column, Engine, Table
 from sqlalchemy.dialects.postgresql import JSONB
 
-from models.ledger import (
+from models.reconciliation import RunKind
+from models.tables.ledger import (
     Adjustment,
     AdjustmentLine,
     Payment,
     Transaction,
     TransactionLine,
 )
-from models.parties import Customer
-from models.reconciliation import RunKind
-from models.subscriptions import Subscription, SubscriptionItem
+from models.tables.parties import Customer
+from models.tables.subscriptions import Subscription, SubscriptionItem
 from tests import subscriptions
 from tests.factories import one, rows
 from tests.fetching import tell

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from sqlalchemy import Connection, Table, TextClause, text
 
-from models.all import metadata
+from models.tables.all import metadata
 
 #: Who went where and when; and alerts, which are looked for and sent by themselves, and
 #: judged by themselves (``alert_verdict.py``).

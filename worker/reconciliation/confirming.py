@@ -4,12 +4,12 @@ from collections.abc import Mapping
 
 from sqlalchemy import Connection, text
 
-from models.base import Base
 from models.findings import FindingKind
-from models.ledger import Adjustment, Transaction
-from models.parties import Customer
 from models.reconciliation import RunKind
-from models.subscriptions import Subscription
+from models.tables.base import Base
+from models.tables.ledger import Adjustment, Transaction
+from models.tables.parties import Customer
+from models.tables.subscriptions import Subscription
 from worker.ledger import table_of
 from worker.reconciliation.run import Run
 

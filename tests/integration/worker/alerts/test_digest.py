@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, insert, text
 
-from models.access import AccessChange, EnrollmentHistory
 from models.alerts import AlertState
-from models.ledger import Adjustment, Payment, Transaction
-from models.operations import DeadLetter
+from models.tables.access import AccessChange, EnrollmentHistory
+from models.tables.ledger import Adjustment, Payment, Transaction
+from models.tables.operations import DeadLetter
 from tasks.record import record
 from tests import outgoing
 from tests.alerts import add_alert

@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy import Engine, insert, text
 
 from models.alerts import Severity
-from models.drift import DriftKind, SchemaDrift
+from models.drift import DriftKind
+from models.tables.drift import SchemaDrift
 from tests.factories import one
 from worker.alerts.condition import Finding
 from worker.alerts.schema_drift import SchemaDrift as Condition

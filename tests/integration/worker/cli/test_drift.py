@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import Engine, insert
 from typer.testing import CliRunner, Result
 
-from models.drift import DriftKind, SchemaDrift
+from models.drift import DriftKind
+from models.tables.drift import SchemaDrift
 from tests.factories import rows
 from worker.audit import actor
 from worker.cli.drift import group

@@ -8,7 +8,8 @@ from sqlalchemy import Connection, Engine, insert, text
 from typer.testing import CliRunner, Result
 
 from models.notices import ChannelName
-from models.people import IdentityKind, LearnerIdentity
+from models.people import IdentityKind
+from models.tables.people import LearnerIdentity
 from tests import outgoing
 from tests.factories import rows
 from worker.cli import resend as command

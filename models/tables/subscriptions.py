@@ -6,8 +6,8 @@ from typing import Any
 from sqlalchemy import Index, PrimaryKeyConstraint, text
 from sqlalchemy.orm import Mapped
 
-from models.base import Base
-from models.entity import Compared, Snapshot
+from models.tables.base import Base
+from models.tables.entity import Compared, Snapshot
 
 
 class Subscription(Snapshot, Compared, Base):

@@ -3,8 +3,8 @@
 from sqlalchemy import Index, PrimaryKeyConstraint
 from sqlalchemy.orm import Mapped
 
-from models.base import Base
-from models.entity import Compared, Snapshot
+from models.tables.base import Base
+from models.tables.entity import Compared, Snapshot
 
 
 class Customer(Snapshot, Compared, Base):

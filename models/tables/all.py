@@ -1,6 +1,6 @@
 """Every table, for those who need the whole metadata: migrations and tests."""
 
-from models import (
+from models.tables import (
     access,
     alerts,
     assortment,
@@ -18,7 +18,7 @@ from models import (
     reconciliation,
     subscriptions,
 )
-from models.base import Base
+from models.tables.base import Base
 
 __all__ = [
     "Base",

@@ -6,8 +6,8 @@ from typing import Any
 from sqlalchemy import Index, PrimaryKeyConstraint
 from sqlalchemy.orm import Mapped
 
-from models.base import Base
-from models.entity import Snapshot
+from models.tables.base import Base
+from models.tables.entity import Snapshot
 
 
 class Product(Snapshot, Base):
