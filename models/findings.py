@@ -15,7 +15,7 @@ class FindingState(StrEnum):
 
 
 class FindingKind(StrEnum):
-    """What was found. The sentences are in ``worker/findings.py``."""
+    """What was found. The sentences are in ``worker/finding_words.py``."""
 
     #: Part of a line's money went back: access stays until all of it has.
     PARTIAL_REFUND = "partial_refund"

@@ -22,10 +22,9 @@ from worker import enrollment_statements as sql
 from worker.after_commit import Rings
 from worker.app import app
 from worker.base_task import this_task
-from worker.causes import parts_of
+from worker.causes import Cause, parts_of
 from worker.dead_letters import close_letters
 from worker.drain import Result
-from worker.grants import Cause
 from worker.lifecycle import Ending
 from worker.notices import access_changes
 from worker.notices.access_changes import ChangedAccess

@@ -42,8 +42,9 @@ from worker.app import app
 from worker.base_task import this_task
 from worker.batch import Batch, Causes, cause_of, read
 from worker.bulk import keys_of
+from worker.causes import Cause
 from worker.drain import Result
-from worker.grants import Cause, Why, recompute
+from worker.grants import Why, recompute
 from worker.notices.ledger_changes import make_of
 from worker.people import Circle, neighbours, recognise
 from worker.platform_orders import note_orders

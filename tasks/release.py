@@ -13,7 +13,7 @@ from worker import database
 from worker.after_commit import Rings
 from worker.app import app
 from worker.fetching import note_unknown_buyers
-from worker.providers.registry import askable
+from worker.providers.accounts import askable
 from worker.releasing import release_batch
 from worker.settings import settings
 from worker.wording import counted

@@ -23,7 +23,7 @@ from worker.providers.api import (
     ListPage,
     OpenGate,
 )
-from worker.providers.registry import APIS
+from worker.providers.clients import APIS
 from worker.reconciliation import walker
 from worker.reconciliation.objects import OBJECTS
 from worker.settings import Settings, settings

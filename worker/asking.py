@@ -8,9 +8,10 @@ from sqlalchemy import Engine
 
 from worker.budget import Budget, Lane
 from worker.errors import OutageError
+from worker.providers.accounts import askable
 from worker.providers.api import ProviderApi
+from worker.providers.clients import APIS
 from worker.providers.errors import ApiRefusedError
-from worker.providers.registry import APIS, askable
 from worker.settings import Settings
 
 T = TypeVar("T")

@@ -18,11 +18,10 @@ from models.snapshots import (
     TransactionSnapshot,
 )
 from worker import crumbs
-from worker.causes import of_event, of_run, parts_of
+from worker.causes import Cause, of_event, of_run, parts_of
 from worker.drain import Result
 from worker.errors import MalformedPayloadError
 from worker.failures import failure_of
-from worker.grants import Cause
 from worker.lifecycle import Ending
 from worker.people import Claim
 from worker.providers.contract import Ignored, StoredEvent

@@ -15,9 +15,9 @@ from sqlalchemy import Engine, text
 
 from worker.channels.deadline import Deadline
 from worker.errors import PaddlewheelError
+from worker.providers.accounts import requests_per_minute
 from worker.providers.api import Gate
 from worker.providers.errors import ApiBusyError, ApiDownError, NoTurnError
-from worker.providers.registry import requests_per_minute
 from worker.settings import Settings
 
 #: What a minute may have is what lies ready at its beginning and what flows in while it

@@ -15,9 +15,10 @@ from sqlalchemy import Connection, Row, text
 from models.access import BY_HAND, AccessState, GrantSource
 from models.people import normalized
 from worker.audit import audit
+from worker.causes import Cause
 from worker.errors import PaddlewheelError
 from worker.grant_statements import LOCK_ORDER
-from worker.grants import Cause, tell
+from worker.grants import tell
 
 PROVIDER = "paddlewheel"
 #: Why somebody has access by such a grant.

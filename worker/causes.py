@@ -1,11 +1,18 @@
 """Why access changed, as ``enrollment_history`` names it; see ``docs/states.md``."""
 
-from worker.grants import Cause
+from typing import NamedTuple
 
 EVENT = "event"
 RECONCILIATION = "reconciliation"
 #: Between a run and the event that it brought; no id of an event has a blank.
 _BROUGHT = ": "
+
+
+class Cause(NamedTuple):
+    """Why something changed (see ``AccessChange.cause_kind``), and which."""
+
+    kind: str
+    ref: str
 
 
 def of_event(event_id: str) -> Cause:

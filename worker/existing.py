@@ -15,7 +15,8 @@ from models.key import Key
 from models.snapshots import SubscriptionSnapshot, TransactionSnapshot
 from worker import ledger
 from worker.audit import actor, audit
-from worker.grants import REPLACED, Cause, Why, recompute
+from worker.causes import Cause
+from worker.grants import REPLACED, Why, recompute
 from worker.settings import Settings
 
 #: Sources that one transaction takes up.

@@ -1,22 +1,13 @@
-"""What Flower knows, for programs: counts by state, and the link to a task."""
+"""What Flower knows, for programs: counts by state, and outcomes."""
 
 from collections import Counter
 
 import httpx
 
+from worker.flower_links import flower_url
 from worker.settings import Settings
 
 TIMEOUT_SECONDS = 10
-
-
-def flower_url(config: Settings) -> str:
-    """Return where Flower answers, without the password."""
-    return f"http://127.0.0.1:{config.flower_port}"
-
-
-def task_link(config: Settings, task_id: str) -> str:
-    """Return where an operator sees a run in Flower."""
-    return f"{flower_url(config)}/task/{task_id}"
 
 
 def count_by_state(config: Settings) -> Counter[str]:

@@ -15,6 +15,7 @@ from models.subscription_rules import BY_ADJUSTMENTS
 from worker import findings
 from worker import grant_statements as sql
 from worker.bulk import arrays, by_key
+from worker.causes import Cause
 from worker.settings import Settings
 from worker.sources import Computed, compute_purchases, compute_subscriptions
 from worker.waiting import mark
@@ -23,13 +24,6 @@ from worker.waiting import mark
 REMOVED = "removed"
 #: Other offers took over (``catalog apply --existing``); no recompute brings it back.
 REPLACED = "replaced"
-
-
-class Cause(NamedTuple):
-    """Why something changed (see ``AccessChange.cause_kind``), and which."""
-
-    kind: str
-    ref: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,7 @@ from models.key import Key
 from models.people import IdentityKind
 from models.snapshots import CustomerSnapshot
 from worker import people_statements as sql
-from worker.causes import of_event
-from worker.grants import Cause
+from worker.causes import Cause, of_event
 from worker.standing import Standing, identity_of
 
 Told = Mapping[Key, CustomerSnapshot]

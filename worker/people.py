@@ -13,7 +13,7 @@ from models.key import Key
 from models.snapshots import CustomerSnapshot
 from worker import people_statements as sql
 from worker.bulk import keys_of
-from worker.grants import Cause
+from worker.causes import Cause
 from worker.identities import Identified, identify
 from worker.standing import Standing, stand
 

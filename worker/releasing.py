@@ -10,7 +10,8 @@ from models.key import Key
 from models.snapshots import SubscriptionSnapshot, TransactionSnapshot
 from models.subscription_rules import SERVED
 from worker import crumbs, ledger
-from worker.grants import Cause, Why, recompute
+from worker.causes import Cause
+from worker.grants import Why, recompute
 from worker.settings import Settings
 
 #: Sources of a kind that a transaction takes up.

@@ -17,8 +17,9 @@ from models.key import Key
 from models.snapshots import SubscriptionSnapshot, TransactionSnapshot
 from worker import findings, ledger
 from worker import people_statements as sql
+from worker.causes import Cause
 from worker.findings import Found
-from worker.grants import Cause, tell
+from worker.grants import tell
 from worker.people import Circle, belongings_of
 from worker.settings import settings
 

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from models.findings import FindingKind, FindingState
-from worker.findings import SENTENCES
+from worker.finding_words import SENTENCES
 from worker.settings import ROOT
 
 PAGE = (ROOT / "docs" / "findings.md").read_text()

@@ -16,7 +16,7 @@ from tests.histories.deployment import Deployment
 from tests.reconciling import add_run
 from worker.drain import Job, drain_each
 from worker.providers.api import OpenGate
-from worker.providers.registry import APIS
+from worker.providers.clients import APIS
 from worker.reconciliation import walker
 from worker.reconciliation.legs import LEGS
 from worker.reconciliation.objects import OBJECTS

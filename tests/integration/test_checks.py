@@ -18,7 +18,7 @@ from tests.purchases import (
 from tests.subscriptions import SUBSCRIPTION, adjusted, begun, charge, line
 from worker.checks import looking
 from worker.checks.table import CHECKS
-from worker.findings import SENTENCES
+from worker.finding_words import SENTENCES
 from worker.settings import Settings
 
 PERPETUAL = "WHERE course_key = 'perpetual'"

@@ -21,7 +21,7 @@ from tests.reconciling import (
 )
 from worker.budget import Budget, Lane
 from worker.drain import Job, drain_each
-from worker.providers import registry
+from worker.providers import clients
 from worker.providers.api import ApiList, Asked, Destination, Gate, ListPage
 from worker.providers.errors import (
     ApiBusyError,
@@ -133,7 +133,7 @@ def test_the_smallest_budget_is_enough_for_an_explanation(
     config = configured(paddle_requests_per_minute=10)
     api = Gated(one_missed(core).events)
     api.gate = Budget(core, "paddle", Lane.RECONCILE, config)
-    monkeypatch.setitem(registry.APIS, "paddle", lambda *_: api)
+    monkeypatch.setitem(clients.APIS, "paddle", lambda *_: api)
     monkeypatch.setattr(walking, "askable", lambda _: ["paddle"])
     add_run(core)
     job = Job(core, RUNS, Claimant("test", "here"), config)

@@ -32,7 +32,7 @@ from tests.reconciling import (
     walk,
 )
 from worker.drain import Job, drain_each
-from worker.providers import registry
+from worker.providers import clients
 from worker.providers.api import ApiList, Destination
 from worker.providers.errors import AnotherAccountError, ApiError, ApiRefusedError
 from worker.reconciliation import explaining, plan
@@ -533,7 +533,7 @@ def test_what_only_the_destinations_tell_waits_for_them(
 def walker(core: Engine, monkeypatch: pytest.MonkeyPatch) -> tuple[Lists, Walk]:
     """A provider's lists, and a function that runs the task over what is due."""
     api = Lists(a_page=2)
-    monkeypatch.setitem(registry.APIS, "paddle", lambda *_: api)
+    monkeypatch.setitem(clients.APIS, "paddle", lambda *_: api)
     monkeypatch.setattr(walking, "askable", lambda _: ["paddle"])
 
     def work() -> None:

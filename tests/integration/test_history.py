@@ -24,7 +24,8 @@ from tests.subscriptions import (
     subscription,
 )
 from worker.by_hand import Deed, Wish, give, take
-from worker.grants import Cause, tell
+from worker.causes import Cause
+from worker.grants import tell
 from worker.settings import Settings
 
 #: What an enrollment may be changed by.

@@ -9,8 +9,8 @@ from tests.fetching import tell
 from tests.purchases import Body, purchase, renamed, transaction
 from tests.reconciling_objects import Shelf, reconcile
 from worker.providers.api import ApiList, ListPage
+from worker.providers.clients import APIS
 from worker.providers.errors import ApiListError
-from worker.providers.registry import APIS
 from worker.reconciliation import objects
 from worker.reconciliation.dry import walk
 from worker.reconciliation.last import What

@@ -10,7 +10,7 @@ from models.reconciliation import RunKind
 from tests.factories import make_due
 from tests.reconciling_objects import Shelf, add_run, asking
 from worker.drain import Job, drain_each
-from worker.providers.registry import APIS
+from worker.providers.clients import APIS
 from worker.reconciliation.run import Progress, Run
 from worker.reconciliation.walker import Walker
 from worker.settings import settings

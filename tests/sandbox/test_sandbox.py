@@ -16,7 +16,7 @@ from tests.sandbox.account import Account
 from tests.sandbox.play import play
 from tests.sandbox.shapes import differences
 from tests.sandbox.side import local_account
-from worker.providers.paddle.api import ADDRESSES
+from worker.providers.paddle.account import ADDRESSES
 from worker.settings import Environment
 
 VARIABLE = "PADDLE_SANDBOX_API_KEY"

@@ -15,7 +15,7 @@ from worker.alerts.condition import Condition, Finding
 from worker.alerts.open_alert import open_subjects
 from worker.alerts.words import span
 from worker.heartbeats import watching_since
-from worker.providers.registry import askable
+from worker.providers.accounts import askable
 from worker.reconciliation.cursor import LISTED_FOR, name_of
 from worker.settings import Settings
 

@@ -14,7 +14,7 @@ from worker.alerts.condition import Condition, Finding
 from worker.alerts.stakes import Stakes
 from worker.checks.check import Severity
 from worker.checks.table import CHECKS
-from worker.findings import SENTENCES
+from worker.finding_words import SENTENCES
 from worker.money import add_up
 from worker.settings import Settings
 from worker.wording import counted

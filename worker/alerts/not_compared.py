@@ -14,7 +14,7 @@ from models.reconciliation import RunScope
 from worker.alerts.condition import Condition, Finding
 from worker.alerts.open_alert import open_subjects
 from worker.alerts.words import clean
-from worker.providers.registry import askable
+from worker.providers.accounts import askable
 from worker.reconciliation.plan import OBJECTS
 from worker.settings import Settings
 

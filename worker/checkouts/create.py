@@ -16,8 +16,10 @@ from worker.checkouts.wish import (
     Wish,
 )
 from worker.errors import SettingsError
+from worker.providers.accounts import askable
 from worker.providers.checkouts import Opened
-from worker.providers.registry import CHECKOUTS, askable, provider_of_price
+from worker.providers.clients import CHECKOUTS
+from worker.providers.registry import provider_of_price
 from worker.settings import Settings
 
 #: Of one call; a checkout takes up to five.

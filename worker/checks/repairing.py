@@ -15,8 +15,9 @@ from models.key import Key
 from models.snapshots import SubscriptionSnapshot, TransactionSnapshot
 from worker import ledger
 from worker.bulk import keys_of
+from worker.causes import Cause
 from worker.checks.check import Check, Repair
-from worker.grants import Cause, Why, recompute
+from worker.grants import Why, recompute
 from worker.settings import Settings
 
 # What is not there, or not whole, proves nothing: computed from half of its lines, a

@@ -18,8 +18,9 @@ from worker.cli.output import console, print_json, print_table, shown
 from worker.cli.progress import late_bar
 from worker.errors import PaddlewheelError, TransientError
 from worker.offers import contradictions_of
+from worker.providers.accounts import askable
+from worker.providers.clients import APIS
 from worker.providers.errors import ApiBusyError, ApiError
-from worker.providers.registry import APIS, askable
 from worker.settings import Settings, settings
 
 #: Of one page, at most.

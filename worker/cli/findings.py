@@ -11,7 +11,7 @@ from worker.audit import audit
 from worker.cli.database import transaction
 from worker.cli.output import console, print_json, print_table, shown
 from worker.errors import PaddlewheelError
-from worker.findings import SENTENCES
+from worker.finding_words import SENTENCES
 from worker.money import money
 
 MOST_LISTED = 200

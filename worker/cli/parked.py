@@ -15,7 +15,7 @@ from worker.cli.progress import late_bar
 from worker.fetching import note_unknown_buyers
 from worker.money import money
 from worker.parked import ADVICE, ParkedSum, parked_lines, parked_sums
-from worker.providers.registry import askable
+from worker.providers.accounts import askable
 from worker.releasing import release_batch
 from worker.rings import publish_ring, ringing_app
 from worker.settings import Settings, settings

@@ -17,7 +17,7 @@ from worker.cli.dry_run import dry_run as run_dry
 from worker.cli.progress import Bars
 from worker.cli.runs import is_clean, print_runs
 from worker.errors import PaddlewheelError
-from worker.providers.registry import askable
+from worker.providers.accounts import askable
 from worker.reconciliation.driving import drive, read_runs, start_or_take_up
 from worker.reconciliation.last import What
 from worker.reconciliation.legs import LEGS

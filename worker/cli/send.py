@@ -12,7 +12,7 @@ from worker.channels.kept_mail import mark_of
 from worker.cli.database import transaction
 from worker.cli.output import console
 from worker.errors import PaddlewheelError, SettingsError
-from worker.flower_client import flower_url
+from worker.flower_links import flower_url
 from worker.local_shop import Client
 from worker.settings import Environment, Settings, settings
 

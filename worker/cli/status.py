@@ -20,7 +20,7 @@ from worker.cli.runs import covered
 from worker.errors import PaddlewheelError
 from worker.last_runs import LastRun
 from worker.money import money
-from worker.providers.registry import askable
+from worker.providers.accounts import askable
 from worker.rings import ringing_app
 from worker.settings import settings
 from worker.status import Level, Status, status_of

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from worker.flower_client import flower_url
+from worker.flower_links import flower_url
 from worker.processes.console import Console
 from worker.processes.interrupt import StopAskedForError, StopRequest
 from worker.processes.stack import Stack, Wanted, running

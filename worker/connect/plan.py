@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from worker.channels.reach import Reach
 from worker.connect.errors import ConnectError
 from worker.errors import SettingsError
-from worker.providers.paddle.api import ADDRESSES
+from worker.providers.paddle.account import ADDRESSES
 from worker.settings import Environment
 
 #: Where the receiver takes Paddle's deliveries.

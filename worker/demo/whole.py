@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection, Engine, text
 
 from models.reconciliation import RunKind, RunScope
-from worker.providers.registry import askable
+from worker.providers.accounts import askable
 from worker.reconciliation.last import What
 from worker.reconciliation.plan import NOBODY, OBJECTS, start
 from worker.settings import Settings

@@ -29,7 +29,7 @@ from worker.doctor.database import side_of
 from worker.doctor.scene import CALL_SECONDS, Scene
 from worker.providers.api import ApiList, Asked
 from worker.providers.errors import ApiRefusedError
-from worker.providers.paddle.api import ADDRESSES, is_askable
+from worker.providers.paddle.account import ADDRESSES, is_askable
 from worker.providers.paddle.connection import FOR_CHECKOUTS, NEEDED
 from worker.providers.paddle.permissions import permission_of
 from worker.providers.paddle.provider import Paddle

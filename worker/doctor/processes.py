@@ -9,7 +9,7 @@ from worker.alerts.silent import LINES, URGENT
 from worker.doctor.check import Check, Verdict, broken, look, ok, skipped
 from worker.doctor.scene import CALL_SECONDS, Scene
 from worker.doctor.workers import abouts, served
-from worker.flower_client import flower_url
+from worker.flower_links import flower_url
 from worker.heartbeats import BEAT, WATCHMAN, of_queue, signs
 from worker.pulses import LONGEST_SECONDS, MISSING, QUEUES, pace_seconds
 from worker.release_mark import release_mark

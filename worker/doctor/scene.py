@@ -16,7 +16,7 @@ from worker.channels.deadline import Deadline, within
 from worker.parent_database import parent_engine
 from worker.providers.api import OpenGate
 from worker.providers.errors import ApiBusyError, NoTurnError
-from worker.providers.paddle.api import account_of
+from worker.providers.paddle.account import account_of
 from worker.providers.paddle.connection import PaddleConnection
 from worker.providers.paddle.provider import Paddle
 from worker.settings import Settings

@@ -15,7 +15,7 @@ from worker.doctor.scene import Scene
 from worker.errors import PaddlewheelError
 from worker.money import money
 from worker.parked import ADVICE, PRICE, parked_sums
-from worker.providers.registry import askable
+from worker.providers.accounts import askable
 from worker.rings import ringing_app
 from worker.status import STAGES
 from worker.wording import counted

@@ -6,9 +6,8 @@ from sqlalchemy import Row
 
 from models.inbox import InboxState
 from models.reconciliation import EventReason
-from worker.causes import parts_of
+from worker.causes import Cause, parts_of
 from worker.explain.words import day
-from worker.grants import Cause
 from worker.providers.contract import Ignored, StoredEvent
 from worker.providers.registry import PROVIDERS
 

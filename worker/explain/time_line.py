@@ -14,8 +14,8 @@ from worker.explain.entry import Entry
 from worker.explain.event_words import WAYS, after, cause, ended, said
 from worker.explain.scope import Scope
 from worker.explain.words import minute
-from worker.findings import SENTENCES
-from worker.flower_client import task_link
+from worker.finding_words import SENTENCES
+from worker.flower_links import task_link
 from worker.money import money
 from worker.providers.registry import PROVIDERS
 from worker.settings import Settings

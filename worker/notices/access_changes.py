@@ -15,8 +15,7 @@ from sqlalchemy import Connection, text
 from models.access import AccessState
 from models.enrollment_rules import NO_GRANT, Access
 from models.notices import NoticeKind
-from worker.causes import parts_of
-from worker.grants import Cause
+from worker.causes import Cause, parts_of
 from worker.notices.kinds import Trigger, on
 from worker.notices.news import ACCESS_WAYS, NEWS_DAYS, NO_NEWS, ways_of
 from worker.settings import Settings

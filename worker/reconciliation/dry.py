@@ -17,7 +17,7 @@ from worker.budget import Budget, Lane, Patient
 from worker.channels.deadline import SHARE_OF_ONE_ROW
 from worker.errors import OutageError
 from worker.providers.api import ProviderApi
-from worker.providers.registry import APIS
+from worker.providers.clients import APIS
 from worker.reconciliation import cursor
 from worker.reconciliation.cursor import EXPLAIN
 from worker.reconciliation.driving import LONGEST_PAUSE_SECONDS

@@ -16,13 +16,12 @@ from sqlalchemy import Connection, text
 
 from models.findings import FindingState
 from models.reconciliation import RunScope
-from worker.causes import of_run
+from worker.causes import Cause, of_run
 from worker.channels.deadline import Deadline
 from worker.checks.check import Check, Repair
 from worker.checks.looking import Bounds, Looked, look, write
 from worker.checks.repairing import repair
 from worker.checks.table import BY_NAME, CHECKS
-from worker.grants import Cause
 from worker.providers.api import ProviderApi
 from worker.reconciliation.run import Progress, Run
 from worker.settings import settings

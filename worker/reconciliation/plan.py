@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, text
 
 from models.reconciliation import RunKind, RunScope
-from worker.providers.registry import askable
+from worker.providers.accounts import askable
 from worker.reconciliation import cursor
 from worker.reconciliation.last import BEAT, Last, What, read_last
 from worker.settings import Settings

@@ -19,9 +19,10 @@ from worker.budget import Budget, Lane
 from worker.channels.deadline import SHARE_OF_ONE_ROW, Deadline
 from worker.errors import OutageError
 from worker.lifecycle import Again, Ending, Lease
+from worker.providers.accounts import askable
 from worker.providers.api import ProviderApi
+from worker.providers.clients import APIS
 from worker.providers.errors import ApiRefusedError, NoTurnError
-from worker.providers.registry import APIS, askable
 from worker.reconciliation.healing import close_healed, waiting
 from worker.reconciliation.run import Leg, Progress, Run
 from worker.settings import Settings

@@ -27,8 +27,8 @@ from worker.providers.errors import (
     ApiError,
     ApiRefusedError,
 )
+from worker.providers.paddle.account import Account
 from worker.providers.paddle.api import PaddleApi
-from worker.providers.paddle.asking import Account
 
 
 def test_a_customer_is_found_as_the_api_tells_it(

@@ -21,8 +21,8 @@ from tests.integration.local_paddle.conftest import (
 from worker.local_shop import Client
 from worker.providers.api import ApiList, Asked, Destination, ListPage, ProviderApi
 from worker.providers.errors import ApiBusyError, ApiRefusedError
+from worker.providers.paddle.account import Account
 from worker.providers.paddle.api import PaddleApi
-from worker.providers.paddle.asking import Account
 
 #: More than two pages of transactions hold.
 PURCHASES = 62

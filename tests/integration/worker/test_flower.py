@@ -15,7 +15,8 @@ from tests.fixtures.processes import eventually
 from tests.fixtures.workers import CANARY, CeleryProcess
 from worker.errors import SettingsError
 from worker.flower import make_flower
-from worker.flower_client import count_by_state, flower_url, outcomes, task_link
+from worker.flower_client import count_by_state, outcomes
+from worker.flower_links import flower_url, task_link
 from worker.processes.ports import free_port
 from worker.processes.spawn import Program, spawn
 from worker.settings import ROOT, Settings

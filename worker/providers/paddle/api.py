@@ -10,9 +10,9 @@ from urllib.parse import quote
 
 import httpx
 
-from worker.errors import SettingsError
-from worker.providers.api import Asked, Destination, Gate, ListPage, OpenGate
+from worker.providers.api import Asked, Destination, Gate, ListPage
 from worker.providers.errors import ApiDownError, ApiError
+from worker.providers.paddle.account import Account, account_of
 from worker.providers.paddle.answers import (
     NO_CODE,
     Identity,
@@ -24,7 +24,7 @@ from worker.providers.paddle.answers import (
     destination_of,
     read,
 )
-from worker.providers.paddle.asking import Account, Asker
+from worker.providers.paddle.asking import Asker
 from worker.providers.paddle.lists import (
     EVERY_STATUS,
     most_of,
@@ -32,12 +32,8 @@ from worker.providers.paddle.lists import (
     parameters_of,
     path_of,
 )
-from worker.settings import Environment, Settings
+from worker.settings import Settings
 
-ADDRESSES = {
-    Environment.SANDBOX: "https://sandbox-api.paddle.com",
-    Environment.PRODUCTION: "https://api.paddle.com",
-}
 #: Of a whole call, where nobody asks for less.
 CALL_SECONDS = 10.0
 NOTHING_THERE = (httpx.codes.BAD_REQUEST, httpx.codes.NOT_FOUND)
@@ -172,11 +168,6 @@ class PaddleApi:
         ]
 
 
-def is_askable(config: Settings) -> bool:
-    """Tell whether the settings have what it takes to ask."""
-    return config.paddle_api_key is not None and _address_of(config) is not None
-
-
 def api_of(
     config: Settings, call_seconds: float = CALL_SECONDS, gate: Gate | None = None
 ) -> PaddleApi:
@@ -186,20 +177,3 @@ def api_of(
         SettingsError: There is no key for it.
     """
     return PaddleApi(account_of(config, gate), call_seconds)
-
-
-def account_of(config: Settings, gate: Gate | None = None) -> Account:
-    """Return whom to ask, as whom; raises as ``api_of``."""
-    address = _address_of(config)
-    if config.paddle_api_key is None or address is None:
-        raise SettingsError("PADDLE_API_KEY is not set: Paddle cannot be asked.")
-    return Account(
-        address,
-        config.paddle_api_key.get_secret_value(),
-        frozenset(one.get_secret_value() for one in config.paddle_webhook_secrets),
-        gate or OpenGate(),
-    )
-
-
-def _address_of(config: Settings) -> str | None:
-    return ADDRESSES.get(config.paddle_environment, config.paddle_api_url)

@@ -6,14 +6,13 @@ Redirects are not followed: the key would go to whoever is named there.
 import json
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import cache
 
 import httpx
 
 from worker.channels.deadline import Deadline, within
-from worker.providers.api import Gate, OpenGate
 from worker.providers.errors import ApiDownError
+from worker.providers.paddle.account import Account
 from worker.providers.paddle.answers import error_of
 
 CONNECT_SECONDS = 3.0
@@ -21,20 +20,6 @@ CONNECT_SECONDS = 3.0
 READ_SECONDS = 5.0
 #: The longest page has some hundred kilobytes; no answer of Paddle's has more.
 MOST_ANSWER_BYTES = 32 * 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """Whom to ask, and as whom."""
-
-    #: With scheme, without path.
-    address: str
-    #: Goes into one header and nowhere else.
-    key: str = field(repr=False)
-    #: Of our notification destinations, to know them by.
-    secrets: frozenset[str] = field(default=frozenset(), repr=False)
-    #: Who is asked before each request.
-    gate: Gate = field(default_factory=OpenGate)
 
 
 class Asker:

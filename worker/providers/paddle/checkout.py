@@ -14,8 +14,9 @@ import httpx
 from worker.providers.api import Gate
 from worker.providers.checkouts import Opened, Problem, Sale
 from worker.providers.errors import ApiDownError, ApiError, ApiRefusedError
+from worker.providers.paddle.account import account_of
 from worker.providers.paddle.answers import NO_CODE, Identity, Link, One, read
-from worker.providers.paddle.api import PaddleApi, account_of
+from worker.providers.paddle.api import PaddleApi
 from worker.providers.paddle.buyer_words import Buyer
 from worker.providers.paddle.error_codes import Sorted, sorted_by
 from worker.providers.paddle.lists import EVERY_STATUS

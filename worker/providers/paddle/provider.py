@@ -22,6 +22,7 @@ from worker.providers.contract import (
     SyntheticEvent,
 )
 from worker.providers.paddle import payment_failures, shapes
+from worker.providers.paddle.account import NAME
 from worker.providers.paddle.event_types import EVENT_TYPES
 from worker.providers.paddle.glimpse import glimpse_of
 from worker.providers.paddle.payload import Envelope
@@ -38,7 +39,7 @@ SIMULATED = "simulated"
 class Paddle:
     """Paddle Billing, API version 1."""
 
-    name = "paddle"
+    name = NAME
     handled = frozenset(name for name, one in EVENT_TYPES.items() if one.reader)
     simulated = SIMULATED_EVENT
     price_form = Form(re.compile(r"pri_[a-z0-9]{26}"), "pri_ and 26 letters or digits")

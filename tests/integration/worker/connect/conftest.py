@@ -24,7 +24,7 @@ from worker.connect.errors import ConnectError
 from worker.connect.plan import Plan, plan_of
 from worker.local_shop import Client
 from worker.providers.api import OpenGate
-from worker.providers.paddle.asking import Account
+from worker.providers.paddle.account import Account
 from worker.providers.paddle.connection import PaddleConnection
 from worker.settings import Environment, Settings
 

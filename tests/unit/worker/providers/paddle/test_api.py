@@ -18,8 +18,8 @@ from worker.providers.errors import (
     ApiRefusedError,
 )
 from worker.providers.paddle import asking as module
-from worker.providers.paddle.api import PaddleApi, api_of, is_askable
-from worker.providers.paddle.asking import Account
+from worker.providers.paddle.account import Account, is_askable
+from worker.providers.paddle.api import PaddleApi, api_of
 from worker.settings import Settings
 
 KEY = "pdl_local_c4n4ry"

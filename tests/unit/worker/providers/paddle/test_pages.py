@@ -16,8 +16,8 @@ from worker.providers.errors import (
     ApiRefusedError,
     NoTurnError,
 )
+from worker.providers.paddle.account import Account
 from worker.providers.paddle.api import PaddleApi
-from worker.providers.paddle.asking import Account
 
 KEY = "pdl_local_c4n4ry"
 CUSTOMERS = Asked(ApiList.CUSTOMERS)
