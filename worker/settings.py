@@ -4,9 +4,8 @@ Nothing else reads the environment. A missing or contradicting setting stops the
 start with one sentence each; an unknown ``PADDLE_*`` name too, because a typo there
 would otherwise switch a safety off without a word.
 
-Precedence: the environment, then ``.env`` in the project's folder. Unless one of them
-names another environment than ``local``, ``.paddlewheel/env`` counts last: ``make up``
-writes there what it runs with, so that a second terminal finds the same servers.
+Precedence: the environment, then ``.env`` in the project's folder, then what ``make up``
+wrote when it ran in the same environment (``setting_files``).
 """
 
 import difflib
@@ -18,7 +17,6 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
-from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
@@ -29,6 +27,7 @@ from worker.limit_settings import LimitSettings
 from worker.notice_settings import NoticeSettings
 from worker.reconcile_settings import ReconcileSettings
 from worker.setting_checks import problems_of
+from worker.setting_files import files_of, names_in, values_in
 
 ROOT = Path(__file__).resolve().parent.parent
 #: Where the embedded servers keep their data and ``make up`` its files.
@@ -74,7 +73,8 @@ class Settings(
     )
     paddle_webhook_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         description="Secrets of the notification destinations, newest first,"
-        " separated by commas. Two during a rotation."
+        " separated by commas. Two during a rotation. `./paddlewheel connect` makes and"
+        " writes them."
     )
     paddle_tolerance_seconds: int = Field(
         60,
@@ -175,7 +175,9 @@ def load(root: Path | None = None) -> Settings:
     Raises:
         SettingsError: One sentence for each that is missing, wrong or unknown.
     """
-    files = _env_files(root or env_dir())
+    root = root or env_dir()
+    given = {**values_in(root / ".env"), **os.environ}
+    files = files_of(root, given.get("PADDLE_ENVIRONMENT") or Environment.LOCAL)
     refuse_unknown(files)
     return _checked(_env_file=files)
 
@@ -214,14 +216,6 @@ def environ() -> dict[str, str]:
     return dict(os.environ)
 
 
-def _env_files(root: Path) -> tuple[Path, ...]:
-    dotenv = root / ".env"
-    written = dotenv_values(dotenv) if dotenv.exists() else {}
-    named = {**written, **os.environ}.get("PADDLE_ENVIRONMENT") or Environment.LOCAL
-    local = named == Environment.LOCAL
-    return (root / ".paddlewheel" / "env", dotenv) if local else (dotenv,)
-
-
 def refuse_unknown(files: tuple[Path, ...]) -> None:
     """Check that every ``PADDLE_*`` name, in the environment and some files, is ours.
 
@@ -229,9 +223,7 @@ def refuse_unknown(files: tuple[Path, ...]) -> None:
         SettingsError: One is not; the message names the nearest right one.
     """
     known = {name.upper() for name in Settings.model_fields}
-    given = set(os.environ) - {OF_THE_TESTS}
-    for file in files:
-        given |= set(dotenv_values(file)) if file.exists() else set()
+    given = {*os.environ, *names_in(*files)} - {OF_THE_TESTS}
     sentences = []
     for name in sorted(given - known):
         if not name.startswith("PADDLE_"):

@@ -22,7 +22,7 @@ PLACES = {
     "up": Place(
         "worker.cli.up",
         "up",
-        "Run everything on this machine: servers, receiver, workers, local Paddle.",
+        "Run everything on this machine, beside a local Paddle or Paddle's sandbox.",
     ),
     "demo": Place(
         "worker.cli.demo",

@@ -12,6 +12,18 @@ from worker.processes.interrupt import StopAskedForError, StopRequest
 from worker.processes.stack import Stack, Wanted, running
 from worker.settings import ROOT, STATE_DIR
 
+FIRST_EVENT = (
+    "Send a first event, in a second terminal in this folder:",
+    "",
+    "  ./paddlewheel send purchase --course python-basics --email ada@example.com",
+)
+FIRST_PROOF = (
+    "Prove the way from Paddle, in a second terminal in this folder, with the address",
+    "that a tunnel to the receiver has on the internet:",
+    "",
+    "  ./paddlewheel connect --environment sandbox --url https://… --env-file .env",
+)
+
 
 def up(
     procfile: Annotated[
@@ -26,7 +38,7 @@ def up(
         typer.Option("--free-ports", help="Any free ports: for a second one."),
     ] = False,
 ) -> None:
-    """Run everything on this machine: servers, receiver, workers, local Paddle."""
+    """Run everything on this machine, beside a local Paddle or Paddle's sandbox."""
     console = Console()
     stop = StopRequest(again=lambda: console.say("Still stopping, in order …"))
     wanted = Wanted(
@@ -55,20 +67,23 @@ def welcome(stack: Stack) -> list[str]:
     auth = config.flower_basic_auth
     user, _, password = (auth.get_secret_value() if auth else "").partition(":")
     database, broker = urlsplit(config.database_url), urlsplit(config.broker_url)
+    address = config.paddle_api_url
+    paddle = ("local Paddle", address) if address else ("Paddle", "the sandbox account")
+    places = (
+        ("webhooks", f"{stack.web_url}/webhooks/paddle"),
+        ("Flower", f"{flower_url(config)}  user {user}, password {password}"),
+        paddle,
+        ("mails", config.state_dir / "mail"),
+        ("PostgreSQL", f"{database.hostname}:{database.port or 5432}"),
+        ("broker", f"{broker.hostname}:{broker.port or 6379}"),
+        ("settings", config.state_dir / "env"),
+    )
     return [
         "",
         "Paddlewheel runs. Stop it with Ctrl-C.",
         "",
-        f"  webhooks      {stack.web_url}/webhooks/paddle",
-        f"  Flower        {flower_url(config)}  user {user}, password {password}",
-        f"  local Paddle  {config.paddle_api_url}",
-        f"  mails         {config.state_dir / 'mail'}",
-        f"  PostgreSQL    {database.hostname}:{database.port or 5432}",
-        f"  broker        {broker.hostname}:{broker.port or 6379}",
-        f"  settings      {config.state_dir / 'env'}",
+        *(f"  {name:13} {place}" for name, place in places),
         "",
-        "Send a first event, in a second terminal in this folder:",
-        "",
-        "  ./paddlewheel send purchase --course python-basics --email ada@example.com",
+        *(FIRST_EVENT if address else FIRST_PROOF),
         "",
     ]

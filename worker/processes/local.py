@@ -1,5 +1,8 @@
 """The settings of a stack on this machine: what is not given is made and remembered.
 
+It runs beside a local Paddle, or beside Paddle's sandbox, which wants an account: its key
+and the secret of its destination are given, never made.
+
 Precedence: the caller's own, the environment, ``.env``, then what is made here. With
 ``DATABASE_URL`` or ``BROKER_URL`` given, no server is started in its place.
 """
@@ -12,10 +15,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from dotenv import dotenv_values
-
+from worker.errors import SettingsError
 from worker.processes.errors import NotLocalError, PortTakenError
 from worker.processes.ports import LOOPBACK, free_port, holder, is_free
+from worker.setting_files import values_in
 from worker.settings import Environment, Settings, environ, refuse_unknown
 
 WEB_PORT = 8080
@@ -23,28 +26,41 @@ FLOWER_PORT = 5555
 LOCAL_PADDLE_PORT = 8090
 MAIL_PORT = 8025
 SECRET_BYTES = 24
+#: What an account has. For the local Paddle it is made like the rest.
+OF_PADDLE = ("PADDLE_API_KEY", "PADDLE_WEBHOOK_SECRETS")
 
 
 def given_values(overrides: Mapping[str, str], env_file: Path) -> dict[str, str]:
     """Return the settings that somebody gave, by the names of their variables.
 
     Raises:
-        SettingsError: A name that begins with ``PADDLE_`` is none of ours.
-        NotLocalError: They are for Paddle's sandbox or for production.
+        SettingsError: A name that begins with ``PADDLE_`` is none of ours, or what
+            belongs to an account is missing.
+        NotLocalError: They are for production.
     """
     refuse_unknown((env_file,))
     known = {name.upper() for name in Settings.model_fields}
-    written = dotenv_values(env_file) if env_file.exists() else {}
-    found = {**written, **environ(), **overrides}
+    found = {**values_in(env_file), **environ(), **overrides}
     given = {name: value for name, value in found.items() if name in known and value}
-    environment = given.get("PADDLE_ENVIRONMENT", Environment.LOCAL)
-    if environment != Environment.LOCAL:
+    given.setdefault("PADDLE_ENVIRONMENT", str(Environment.LOCAL))
+    if given["PADDLE_ENVIRONMENT"] == Environment.PRODUCTION:
         message = (
-            f"PADDLE_ENVIRONMENT is {environment}: `up` is for this machine only. Run"
-            " the lines of the Procfile there, or unset it."
+            "PADDLE_ENVIRONMENT is production: `up` is for this machine only. Run the"
+            " lines of the Procfile there, or unset it."
         )
         raise NotLocalError(message)
+    missing = [] if is_local(given) else [n for n in OF_PADDLE if n not in given]
+    if missing:
+        raise SettingsError("\n".join(map(_wanted, missing)))
     return given
+
+
+def _wanted(name: str) -> str:
+    if name == "PADDLE_API_KEY":
+        return (
+            f"{name} is not set: make a key in your sandbox account (docs/connect.md)."
+        )
+    return f"{name} is not set: `./paddlewheel connect` makes one (docs/connect.md)."
 
 
 def local_values(
@@ -63,18 +79,27 @@ def local_values(
 
     # Nobody needs to know the number of this one, so a taken one is simply another.
     mail_port = port(MAIL_PORT) if is_free(MAIL_PORT) else free_port()
+    known = remembered_secrets(state / "secrets.json")
+    if is_local(given):
+        known["PADDLE_API_URL"] = f"http://{LOOPBACK}:{port(LOCAL_PADDLE_PORT)}"
+    else:
+        known = {name: value for name, value in known.items() if name not in OF_PADDLE}
     return {
-        "PADDLE_API_URL": f"http://{LOOPBACK}:{port(LOCAL_PADDLE_PORT)}",
         "SMTP_URL": f"smtp://{LOOPBACK}:{mail_port}",
         "MAIL_FROM": "Paddlewheel <courses@localhost>",
         "WEB_PORT": str(port(WEB_PORT)),
         "FLOWER_PORT": str(port(FLOWER_PORT)),
         "LOG_FORMAT": "console",
-        **remembered_secrets(state / "secrets.json"),
-        **given,
         "PADDLE_ENVIRONMENT": str(Environment.LOCAL),
+        **known,
+        **given,
         "STATE_DIR": str(state),
     }
+
+
+def is_local(values: Mapping[str, str]) -> bool:
+    """Tell whether a local Paddle belongs to it."""
+    return values.get("PADDLE_ENVIRONMENT", Environment.LOCAL) == Environment.LOCAL
 
 
 def refuse_taken_ports(values: Mapping[str, str]) -> None:
@@ -83,12 +108,13 @@ def refuse_taken_ports(values: Mapping[str, str]) -> None:
     Raises:
         PortTakenError: One is not; the message says whose it is and what to do.
     """
-    paddle = urlsplit(values["PADDLE_API_URL"])
-    wanted = (
+    wanted = [
         (int(values["WEB_PORT"]), "the receiver", "WEB_PORT"),
         (int(values["FLOWER_PORT"]), "Flower", "FLOWER_PORT"),
-        (paddle.port or LOCAL_PADDLE_PORT, "the local Paddle", "PADDLE_API_URL"),
-    )
+    ]
+    if is_local(values):
+        port = urlsplit(values["PADDLE_API_URL"]).port or LOCAL_PADDLE_PORT
+        wanted.append((port, "the local Paddle", "PADDLE_API_URL"))
     for port, whose, variable in wanted:
         if not is_free(port):
             by = f" by {who}" if (who := holder(port)) else ""

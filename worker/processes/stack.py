@@ -14,7 +14,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from worker.processes.beginning import await_ready, release
@@ -23,6 +23,7 @@ from worker.processes.errors import StackError
 from worker.processes.interrupt import StopRequest
 from worker.processes.local import (
     given_values,
+    is_local,
     local_values,
     refuse_taken_ports,
     write_env,
@@ -35,6 +36,7 @@ from worker.processes.supervisor import Supervisor
 from worker.servers.postgres import Postgres
 from worker.servers.server import EmbeddedServer
 from worker.servers.valkey import Valkey
+from worker.setting_files import state_of
 from worker.settings import ROOT, STATE_DIR, Settings, env_dir, environ, settings_of
 
 #: From TERM to KILL: a task may take its whole hard limit, and then must say so.
@@ -48,7 +50,7 @@ class Wanted:
     #: Settings by the names of their variables; they win over everything else.
     overrides: Mapping[str, str] = field(default_factory=dict)
     procfile: Path = ROOT / "Procfile.dev"
-    #: Data of the servers, secrets, mails.
+    #: Data of the servers, secrets, mails; of the sandbox in a folder below.
     state: Path = STATE_DIR
     env_file: Path = field(default_factory=lambda: env_dir() / ".env")
     #: Any free ports instead of the usual ones, for a stack beside another one.
@@ -105,9 +107,11 @@ def running(wanted: Wanted) -> Iterator[Stack]:
         PaddlewheelError: It cannot run; what had been started is stopped.
         StopAskedForError: Somebody asked to stop before all was ready.
     """
+    given = given_values(wanted.overrides, wanted.env_file)
+    state = state_of(wanted.state, given["PADDLE_ENVIRONMENT"])
+    wanted = replace(wanted, state=state)
     with ExitStack() as stack:
         stack.enter_context(locked(wanted.state))
-        given = given_values(wanted.overrides, wanted.env_file)
         values = local_values(given, wanted.state, free_ports=wanted.free_ports)
         refuse_taken_ports(values)
         servers = stack.enter_context(_serving(given, wanted))
@@ -177,4 +181,6 @@ def _lines(procfile: Path, given: Mapping[str, str]) -> dict[str, Line]:
     lines = {line.name: line for line in lines_of(procfile)}
     if "SMTP_URL" in given:
         lines.pop("mail", None)
+    if not is_local(given):
+        lines.pop("paddle", None)
     return lines

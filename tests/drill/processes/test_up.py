@@ -176,3 +176,22 @@ def test_given_servers_are_used_and_none_is_started(up: Up) -> None:
     assert "PostgreSQL is starting" not in up.output
     assert not (up.state / "postgres").exists()
     assert json.loads((up.state / "secrets.json").read_text())
+
+
+def test_beside_the_sandbox_runs_all_but_a_paddle(up: Up) -> None:
+    up.start(
+        "release: python -m worker.cli.main release\n"
+        "web: python -m web_hook\n"
+        "paddle: echo of our own; sleep 60\n",
+        PADDLE_ENVIRONMENT="sandbox",
+        PADDLE_API_KEY="pdl_sdbx_apikey_of_nobody",
+        PADDLE_WEBHOOK_SECRETS="pdl_ntfset_of_nobody",
+    ).ready()
+
+    assert "connect --environment sandbox" in up.output
+    assert "of our own" not in up.output
+    # Apart from the local one's, which is stamped with another environment.
+    kept = dotenv_values(up.state / "sandbox" / "env")
+    with psycopg.connect(str(kept["DATABASE_URL"])) as connection:
+        stamp = connection.execute("SELECT environment FROM deployment").fetchone()
+    assert stamp == ("sandbox",)

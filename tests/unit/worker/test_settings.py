@@ -125,6 +125,11 @@ def test_what_up_wrote_never_counts_for_another_environment(
     assert load(tmp_path).web_port == 4444
     complete.delenv("PADDLE_ENVIRONMENT")
     assert load(tmp_path).web_port == 4444
+    (tmp_path / ".paddlewheel" / "sandbox").mkdir()
+    (tmp_path / ".paddlewheel" / "sandbox" / "env").write_text("WEB_PORT=5555\n")
+    assert load(tmp_path).web_port == 4444
+    (tmp_path / ".env").write_text("PADDLE_ENVIRONMENT=sandbox\n")
+    assert load(tmp_path).web_port == 5555
 
 
 def test_no_secret_is_shown(make_settings: Callable[..., Settings]) -> None:

@@ -56,10 +56,22 @@ def test_the_environment_file_yields_to_the_environment(
     assert "OTHER" not in given
 
 
-@pytest.mark.parametrize("environment", ["sandbox", "production"])
-def test_settings_for_the_real_paddle_are_refused(environment: str) -> None:
-    with pytest.raises(NotLocalError, match=f"PADDLE_ENVIRONMENT is {environment}"):
-        given_values({"PADDLE_ENVIRONMENT": environment}, NO_FILE)
+def test_settings_for_production_are_refused() -> None:
+    with pytest.raises(NotLocalError, match="PADDLE_ENVIRONMENT is production"):
+        given_values({"PADDLE_ENVIRONMENT": "production"}, NO_FILE)
+
+
+def test_what_belongs_to_an_account_is_never_made(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as refused:
+        given_values({"PADDLE_ENVIRONMENT": "sandbox"}, NO_FILE)
+
+    assert "PADDLE_API_KEY is not set: make a key" in str(refused.value)
+    assert "`./paddlewheel connect` makes one" in str(refused.value)
+    made = local_values({"PADDLE_ENVIRONMENT": "sandbox"}, tmp_path)
+    assert made.keys().isdisjoint(
+        {"PADDLE_API_KEY", "PADDLE_WEBHOOK_SECRETS", "PADDLE_API_URL"}
+    )
+    assert made["LEARNER_SECRETS"]
 
 
 def test_a_misspelt_name_is_refused_before_anything_starts(
