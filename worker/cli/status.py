@@ -1,12 +1,14 @@
 """``paddlewheel status``: the operator's first page."""
 
 import time
+from collections.abc import Callable, Mapping
 from typing import Annotated
 
 import typer
 
 from models.outgoing import NotificationState
 from models.reconciliation import RunKind
+from worker.channels.deadline import Deadline, begun
 from worker.cli.database import transaction
 from worker.cli.output import (
     age,
@@ -21,13 +23,14 @@ from worker.errors import PaddlewheelError
 from worker.last_runs import LastRun
 from worker.money import money
 from worker.providers.accounts import askable
-from worker.rings import ringing_app
+from worker.roll_call import LONGEST_SECONDS, BrokerAwayError, served
 from worker.settings import settings
 from worker.status import Level, Status, status_of
 
+#: By worker, the queues that it serves.
+Served = Mapping[str, frozenset[str]]
+
 WATCH_SECONDS = 2
-#: Workers that do not answer within this are not there.
-PING_SECONDS = 1.0
 SENTENCES = {
     Level.QUIET: "Quiet: nothing needs you.",
     Level.LOOK: "Have a look: nothing is lost, but something waits for a person.",
@@ -44,8 +47,10 @@ def status(
 ) -> None:
     """How things stand. Exit code 0: quiet, 1: look, 2: look now."""
     while True:
+        # Beside the database: who answers is known when nobody has for a while.
+        asked = begun(lambda: served(settings()))
         found = _ask()
-        queues = worker_queues()
+        queues = _answers(asked)
         if watch:
             console().clear()
         _print(found, queues, as_json=as_json)
@@ -67,22 +72,17 @@ def _ask() -> Status:
         raise typer.Exit(int(Level.NOW)) from None
 
 
-def worker_queues() -> dict[str, list[str]]:
-    """Return which workers answer, and the queues they serve."""
-    app = ringing_app(settings())
+def _answers(asked: Callable[[Deadline], Served]) -> Served | None:
     try:
-        answers = app.control.inspect(timeout=PING_SECONDS).active_queues() or {}
-    except Exception:  # noqa: BLE001 (brokers raise what they like)
-        return {}
-    return {
-        worker: sorted(queue["name"] for queue in queues)
-        for worker, queues in sorted(answers.items())
-    }
+        return asked(Deadline(LONGEST_SECONDS))
+    except (BrokerAwayError, TimeoutError):
+        return None
 
 
-def _print(found: Status, queues: dict[str, list[str]], *, as_json: bool) -> None:
+def _print(found: Status, queues: Served | None, *, as_json: bool) -> None:
     if as_json:
-        print_json({**found.as_json(), "workers": queues})
+        workers = {worker: sorted(names) for worker, names in (queues or {}).items()}
+        print_json({**found.as_json(), "workers": workers})
         return
     rows = [
         (s.name, s.waiting, s.in_work, s.backing_off, s.dead, age(s.oldest_seconds))
@@ -134,16 +134,17 @@ def _run(last: LastRun) -> tuple[str, ...]:
     return (f"{last.kind}, {last.scope}", when, how_much, last.now)
 
 
-def _facts(found: Status, queues: dict[str, list[str]]) -> list[tuple[str, str]]:
+def _facts(found: Status, queues: Served | None) -> list[tuple[str, str]]:
     parked = [
         f"{p.lines} lines of {p.buyers} buyers, {money(p.total_minor, p.currency)}"
         f" ({p.reason})"
         for p in found.parked
     ]
     workers = [
-        f"{worker.partition('@')[0]} ({', '.join(served)})"
-        for worker, served in queues.items()
+        f"{worker.partition('@')[0]} ({', '.join(sorted(names))})"
+        for worker, names in (queues or {}).items()
     ]
+    nobody = "the broker does not answer" if queues is None else "none answers"
     worst = f", the worst {found.worst_alert}" if found.alerts else ""
     return [
         ("open alerts", f"{found.alerts}{worst}"),
@@ -154,5 +155,5 @@ def _facts(found: Status, queues: dict[str, list[str]]) -> list[tuple[str, str]]
         ("stray messages", str(found.stray_messages)),
         ("last delivery", shown(found.last_delivery)),
         ("last sweep", f"{age(found.beat_seconds)} ago" if found.beat_seconds else "–"),
-        ("workers", ", ".join(workers) or "none answers"),
+        ("workers", ", ".join(workers) or nobody),
     ]

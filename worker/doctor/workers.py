@@ -1,14 +1,13 @@
 """What answers of our own processes, and who serves which queue."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 
+from worker import roll_call
 from worker.doctor.scene import Scene
-from worker.rings import ringing_app
+from worker.roll_call import Answers, BrokerAwayError
 
-#: Workers that do not answer within this are not there, or too busy to say so.
-PING_SECONDS = 1.5
 ABOUT = "about"
 
 
@@ -31,31 +30,26 @@ def abouts(scene: Scene) -> Mapping[str, About]:
     return scene.once("abouts", lambda: _abouts(scene))
 
 
+# Where the broker does not answer, its own check tells of it.
+
+
 def _served(scene: Scene) -> dict[str, frozenset[str]]:
-    answers = _asked(scene, "active_queues")
-    return {
-        worker: frozenset(queue["name"] for queue in queues)
-        for worker, queues in answers.items()
-        if isinstance(queues, list)
-    }
+    with suppress(BrokerAwayError):
+        return roll_call.served(scene.config)
+    return {}
 
 
 def _abouts(scene: Scene) -> dict[str, About]:
-    answers = _asked(scene, ABOUT)
+    known = served(scene)
+
+    def are_all(answers: Answers) -> bool:
+        return known.keys() <= answers.keys()
+
+    answers: Answers = {}
+    with suppress(BrokerAwayError):
+        answers = roll_call.call(scene.config, ABOUT, are_all)
     return {
         worker: About(str(said.get("release", "")), int(said.get("processes", 0)))
         for worker, said in answers.items()
         if isinstance(said, dict)
     }
-
-
-def _asked(scene: Scene, question: str) -> dict[str, Any]:
-    app = ringing_app(scene.config)
-    try:
-        replies = app.control.broadcast(question, reply=True, timeout=PING_SECONDS)
-    except Exception:  # noqa: BLE001 (brokers raise what they like)
-        # The check of the broker tells of it.
-        return {}
-    finally:
-        app.close()
-    return {worker: said for reply in replies or () for worker, said in reply.items()}
