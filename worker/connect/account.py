@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from worker.connect import destination
 from worker.connect.errors import ConnectError
-from worker.connect.plan import KEYS, Plan
+from worker.connect.plan import Plan
 from worker.providers.errors import ApiDownError
 from worker.providers.paddle.connection import (
     FOR_CHECKOUTS,
@@ -13,7 +14,7 @@ from worker.providers.paddle.connection import (
     PaddleConnection,
     Setting,
 )
-from worker.providers.paddle.event_types import EVENT_TYPES, Outcome
+from worker.providers.paddle.permissions import KEYS
 from worker.settings import Environment
 
 #: Of the destinations that we make.
@@ -34,27 +35,11 @@ def check_permissions(api: PaddleConnection) -> list[str]:
     return api.lacking(FOR_CHECKOUTS)
 
 
-def wanted_events(api: PaddleConnection) -> frozenset[str]:
-    """Return what we take, as far as this account knows it."""
-    ours = {
-        one.name for one in EVENT_TYPES.values() if one.outcome is not Outcome.IGNORED
-    }
-    return frozenset(ours & api.event_types())
-
-
 def mine(api: PaddleConnection, plan: Plan) -> list[Setting]:
-    """Return the destinations with our address, oldest first.
-
-    A rotation marks the address of the one that it makes, in what follows a ``?``.
-    """
-    ours = bare(plan.destination)
-    found = [one for one in api.settings() if bare(one.destination) == ours]
+    """Return the destinations with our address, oldest first."""
+    ours = destination.bare(plan.destination)
+    found = [one for one in api.settings() if destination.bare(one.destination) == ours]
     return sorted(found, key=lambda one: one.id)
-
-
-def bare(address: str) -> str:
-    """Return an address without what follows a ``?``."""
-    return address.partition("?")[0]
 
 
 def find(api: PaddleConnection, plan: Plan) -> Setting | None:
@@ -87,13 +72,7 @@ def differences(setting: Setting, wanted: Mapping[str, Any]) -> dict[str, Any]:
 
 def wanted_of(api: PaddleConnection, plan: Plan) -> dict[str, Any]:
     """Return how the destination is to be."""
-    is_real = plan.environment is Environment.PRODUCTION
-    return {
-        "active": True,
-        # Simulations are worth nothing there; see ``taking_simulations``.
-        "traffic_source": "platform" if is_real else "all",
-        "subscribed_events": sorted(wanted_events(api)),
-    }
+    return destination.wanted_of(plan.environment, api.event_types())
 
 
 def set_up(api: PaddleConnection, plan: Plan) -> tuple[Setting, str]:

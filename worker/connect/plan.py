@@ -2,21 +2,18 @@
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from worker.channels.reach import Reach
+from worker.connect.destination import PATH, problem_of
 from worker.connect.errors import ConnectError
 from worker.errors import SettingsError
-from worker.providers.paddle.account import ADDRESSES
+from worker.providers.paddle.account import address_of
+from worker.providers.paddle.permissions import KEYS
 from worker.settings import Environment
 
-#: Where the receiver takes Paddle's deliveries.
-PATH = "/webhooks/paddle"
-KEYS = "Paddle > Developer tools > Authentication"
-#: Every machine is that to itself.
-_HERE = {"localhost", "localhost.localdomain"}
 _MARKS = {"sdbx": Environment.SANDBOX, "live": Environment.PRODUCTION}
 #: Keys of before 2025-05-06 do not say where they belong.
 _KEY = re.compile(r"pdl_(?P<mark>[a-z]+)_.+")
@@ -78,7 +75,7 @@ def plan_of(
             f"PADDLE_ENVIRONMENT is {known}, not {environment}: an environment has a"
             " deployment and a database of its own.",
         )
-    address = ADDRESSES.get(environment) or given.get("PADDLE_API_URL")
+    address = address_of(environment, given.get("PADDLE_API_URL"))
     if not address:
         raise SettingsError("PADDLE_API_URL is not set: where is the local Paddle?")
     secrets = given.get("PADDLE_WEBHOOK_SECRETS", "").split(",")
@@ -97,30 +94,13 @@ def destination_of(url: str, environment: Environment) -> str:
     """Return where deliveries go; without a path it is the receiver's.
 
     Raises:
-        ConnectError: Paddle could not deliver there.
+        ConnectError: No delivery would arrive there.
     """
-    try:
+    whole = url.rstrip("/")
+    with suppress(ValueError):
         parts = urlsplit(url)
-        host = parts.hostname
-    except ValueError:
-        host = None
-    if not host or parts.scheme not in {"http", "https"}:
-        raise ConnectError("address", f"{url} is no address: https://host.")
-    is_local = environment is Environment.LOCAL
-    if parts.scheme != "https" and not is_local:
-        raise ConnectError("address", f"{url} is not https: Paddle needs that.")
-    if not is_local and not is_public(host):
-        raise ConnectError(
-            "address",
-            f"{host} cannot be reached from the internet: open a tunnel and name that.",
-        )
-    return parts._replace(path=parts.path.rstrip("/") or PATH, fragment="").geturl()
-
-
-def is_public(host: str) -> bool:
-    """Tell whether Paddle may reach a host; what a name leads to is not asked."""
-    try:
-        outside = Reach(private=False, loopback=False, plain=False)
-        return outside.problem_of(host) is None
-    except ValueError:
-        return host not in _HERE
+        path = parts.path.rstrip("/") or PATH
+        whole = parts._replace(path=path, fragment="").geturl()
+    if problem := problem_of(whole, environment):
+        raise ConnectError("address", f"{url}: {problem}.")
+    return whole

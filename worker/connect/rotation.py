@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from worker.connect import account
+from worker.connect.destination import bare
 from worker.connect.errors import ConnectError, during
 from worker.connect.plan import Plan
 from worker.connect.proof import STEP as SIMULATION
@@ -48,7 +49,7 @@ def _prepare(api: PaddleConnection, plan: Plan) -> Iterator[str]:
             **account.wanted_of(api, plan),
             "active": False,
             "description": account.DESCRIPTION,
-            "destination": f"{account.bare(plan.destination)}?{mark}",
+            "destination": f"{bare(plan.destination)}?{mark}",
             "type": "url",
             "api_version": 1,
         }

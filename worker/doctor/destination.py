@@ -1,24 +1,30 @@
 """Checks of where Paddle delivers: there, on, here, all of it, and proven."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
 from sqlalchemy import Row, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from worker.connect.plan import PATH, is_public
+from worker.connect.destination import PATH, bare, problem_of, traffic_of, types_of
 from worker.doctor.check import Check, Severity, Verdict, broken, look, ok
+from worker.doctor.deliveries import (
+    MOST_ASKED,
+    Deliveries,
+    deliveries_of,
+    ours,
+    settings_of,
+)
 from worker.doctor.paddle import with_key
-from worker.doctor.proof import MOST_ASKED, Proof, ours, proof_of, settings_of
 from worker.doctor.scene import Scene
 from worker.providers.paddle.connection import Setting
 from worker.providers.paddle.event_types import EVENT_TYPES, Outcome
 from worker.providers.paddle.provider import Paddle
-from worker.settings import Environment
+from worker.settings import Environment, Settings
 from worker.wording import counted
 
-ELSEWHERE = f"the receiver takes them at {PATH} only"
 #: Destinations that are told of by name.
 MOST_NAMED = 5
 #: One or two may have met a restart.
@@ -61,61 +67,51 @@ def _destination(scene: Scene) -> Iterable[Verdict]:
 
 def _is_twin(one: Setting, other: Setting) -> bool:
     """Tell whether it leads to the same receiver; a rotation adds a query."""
-    return one.active and _bare(one.destination) == _bare(other.destination)
-
-
-def _bare(address: str) -> str:
-    return urlsplit(address)._replace(query="", fragment="").geturl()
+    return one.active and bare(one.destination) == bare(other.destination)
 
 
 def _address(scene: Scene) -> Iterable[Verdict]:
+    config = scene.config
     for one in ours(scene)[:1]:
         words = f"The destination {one.id} leads to {one.destination}:"
-        if problem := _problem_of(one.destination, scene):
+        if problem := problem_of(one.destination, config.paddle_environment):
             yield broken(f"{words} {problem}.", CONNECT)
-        elif urlsplit(one.destination).path == PATH:
+        elif (doubt := _doubt_of(one.destination, config)) is None:
             yield ok(one.destination)
         elif _is_proven(scene):
             yield ok(f"{one.destination}, and deliveries come through")
         else:
-            yield look(f"{words} {ELSEWHERE}. Does a proxy see to that?", CONNECT)
+            yield replace(doubt, words=f"{words} {doubt.words}")
+
+
+def _doubt_of(address: str, config: Settings) -> Verdict | None:
+    """Doubt an address that arrives only if something on the way sees to that."""
+    url = urlsplit(address)
+    port = url.port or {"http": 80}.get(url.scheme, 443)
+    if config.paddle_environment == Environment.LOCAL and port != config.web_port:
+        return broken(f"WEB_PORT is {config.web_port}.", CONNECT)
+    if url.path != PATH:
+        words = f"the receiver takes them at {PATH} only. Does a proxy see to that?"
+        return look(words, CONNECT)
+    return None
 
 
 def _is_proven(scene: Scene) -> bool:
     try:
-        return proof_of(scene).is_whole
+        return all(one.severity is Severity.OK for one in _proven(scene))
     except SQLAlchemyError:
         # The check of the database tells of it.
         return False
 
 
-def _problem_of(address: str, scene: Scene) -> str:
-    """Say why deliveries to an address do not arrive here; empty: they may."""
-    config = scene.config
-    url = urlsplit(address)
-    if not url.path.endswith(PATH):
-        return ELSEWHERE
-    if config.paddle_environment == Environment.LOCAL:
-        port = url.port or {"http": 80}.get(url.scheme, 443)
-        return "" if port == config.web_port else f"WEB_PORT is {config.web_port}"
-    if url.scheme != "https":
-        return "Paddle delivers to https only"
-    if not is_public(url.hostname or ""):
-        return "it cannot be reached from the internet"
-    return ""
-
-
 def _events(scene: Scene) -> Iterable[Verdict]:
     with scene.asking() as api:
-        # To what Paddle does not offer nobody can subscribe.
-        offered = api.event_types()
-    known = {n: one.outcome for n, one in EVENT_TYPES.items() if n in offered}
+        wanted = types_of(api.event_types())
     for one in ours(scene)[:1]:
-        missing = known.keys() - one.subscribed
-        applied = sorted(n for n in missing if known[n] is Outcome.APPLIED)
-        kept = sorted(n for n in missing if known[n] is Outcome.KEPT)
-        useful = known.keys() - {n for n in known if known[n] is Outcome.IGNORED}
-        needless = sorted(one.subscribed - useful)
+        missing = sorted(wanted - one.subscribed)
+        applied = [n for n in missing if EVENT_TYPES[n].outcome is Outcome.APPLIED]
+        kept = [n for n in missing if EVENT_TYPES[n].outcome is Outcome.KEPT]
+        needless = sorted(one.subscribed - wanted)
         if applied:
             words = f"Not subscribed to {_some(applied)}: access goes without them."
             yield broken(words, CONNECT)
@@ -124,8 +120,8 @@ def _events(scene: Scene) -> Iterable[Verdict]:
         if needless:
             words = f"Subscribed to {_some(needless)}, which is never used."
             yield look(words, CONNECT)
-        if not (applied or kept or needless):
-            yield ok(f"subscribed to the {len(useful)} types that are of use")
+        if not (missing or needless):
+            yield ok(f"subscribed to the {len(wanted)} types that are of use")
 
 
 def _some(names: Sequence[str]) -> str:
@@ -135,12 +131,12 @@ def _some(names: Sequence[str]) -> str:
 
 
 def _traffic(scene: Scene) -> Iterable[Verdict]:
-    is_real = scene.config.paddle_environment == Environment.PRODUCTION
+    most = traffic_of(scene.config.paddle_environment)
     for one in ours(scene)[:1]:
         if one.traffic_source == "simulation":
             words = f"The destination {one.id} gets simulations only, and no purchase."
             yield broken(words, CONNECT)
-        elif one.traffic_source == "all" and is_real:
+        elif one.traffic_source == "all" and most != "all":
             words = f"The destination {one.id} gets simulations too, which production ignores."
             yield look(words, CONNECT)
         else:
@@ -148,31 +144,31 @@ def _traffic(scene: Scene) -> Iterable[Verdict]:
 
 
 def _proven(scene: Scene) -> Iterable[Verdict]:
-    proof = proof_of(scene)
+    found = deliveries_of(scene)
     with scene.reading() as connection:
         given = {"provider": Paddle.name, "most": MOST_ASKED}
         last = connection.execute(_LAST, given).all()
-    if proof.failing:
-        yield _failing(proof)
-    elif proof.lost:
+    if found.failing:
+        yield _failing(found)
+    elif found.lost:
         words = (
-            f"Of {proof.taken} that Paddle says were taken the newest {proof.lost} are"
+            f"Of {found.taken} that Paddle says were taken the newest {found.lost} are"
             " not in this inbox: the address leads to another receiver or another"
             " database."
         )
         yield broken(words, CONNECT)
-    elif proof.verified:
-        words = f"{proof.verified} of its newest {proof.looked_at} deliveries"
+    elif found.verified:
+        words = f"{found.verified} of its newest {found.looked_at} deliveries"
         yield ok(f"{words} are in the inbox")
     else:
         yield _without_events(last, scene)
 
 
-def _failing(proof: Proof) -> Verdict:
-    since = " since one was last taken" if proof.taken else ", and none was taken"
-    words = f"Deliveries of {counted(proof.failing, 'event')} failed{since}."
+def _failing(found: Deliveries) -> Verdict:
+    since = " since one was last taken" if found.taken else ", and none was taken"
+    words = f"Deliveries of {counted(found.failing, 'event')} failed{since}."
     command = f"{NOTIFICATIONS}: read the answers"
-    if proof.failing < MANY_FAILING:
+    if found.failing < MANY_FAILING:
         return look(words, command)
     return broken(words, command)
 

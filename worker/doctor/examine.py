@@ -21,9 +21,9 @@ from worker.doctor.scene import LOOK_SECONDS, Scene
 from worker.errors import PaddlewheelError
 from worker.failures import failure_of
 from worker.providers.errors import ApiBusyError, ApiDownError, ApiRefusedError
+from worker.providers.paddle.permissions import KEYS
 from worker.status import Level
 
-KEY = "set PADDLE_API_KEY to a key of Paddle > Developer tools > Authentication"
 LEVELS = {Severity.LOOK: Level.LOOK, Severity.BROKEN: Level.NOW}
 
 
@@ -126,7 +126,7 @@ def _answer(
 
 def _verdict_of(error: Exception) -> Verdict:
     if isinstance(error, ApiRefusedError):
-        return broken(f"{error}.", KEY)
+        return broken(f"{error}.", f"set PADDLE_API_KEY ({KEYS})")
     if isinstance(error, ApiBusyError | ApiDownError):
         return look(f"Paddle's API {error}.", "./paddlewheel doctor, in a minute")
     if isinstance(error, PaddlewheelError):

@@ -29,14 +29,13 @@ from worker.doctor.database import side_of
 from worker.doctor.scene import CALL_SECONDS, Scene
 from worker.providers.api import ApiList, Asked
 from worker.providers.errors import ApiRefusedError
-from worker.providers.paddle.account import ADDRESSES, is_askable
+from worker.providers.paddle.account import address_of, is_askable
 from worker.providers.paddle.connection import FOR_CHECKOUTS, NEEDED
-from worker.providers.paddle.permissions import permission_of
+from worker.providers.paddle.permissions import KEYS, permission_of
 from worker.providers.paddle.provider import Paddle
 
 Looking = Callable[[Scene], Iterable[Verdict]]
 
-KEYS = "Paddle > Developer tools > Authentication"
 NO_KEY = "PADDLE_API_KEY is not set: Paddle is not asked"
 #: Paddle's ``Date`` has whole seconds.
 FEW_SECONDS = 5.0
@@ -176,7 +175,7 @@ def _told_of(scene: Scene, key_id: str) -> tuple[str, datetime | None] | None:
 
 def _clock(scene: Scene) -> Iterable[Verdict]:
     config = scene.config
-    address = ADDRESSES.get(config.paddle_environment, config.paddle_api_url)
+    address = address_of(config.paddle_environment, config.paddle_api_url)
     if address is None:
         yield skipped("PADDLE_API_URL is not set: there is no Paddle to ask")
         return

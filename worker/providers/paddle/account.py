@@ -30,12 +30,13 @@ class Account:
 
 def is_askable(config: Settings) -> bool:
     """Tell whether the settings have what it takes to ask."""
-    return config.paddle_api_key is not None and _address_of(config) is not None
+    address = address_of(config.paddle_environment, config.paddle_api_url)
+    return config.paddle_api_key is not None and address is not None
 
 
 def account_of(config: Settings, gate: Gate | None = None) -> Account:
     """Return whom to ask, as whom; raises as ``api_of``."""
-    address = _address_of(config)
+    address = address_of(config.paddle_environment, config.paddle_api_url)
     if config.paddle_api_key is None or address is None:
         raise SettingsError("PADDLE_API_KEY is not set: Paddle cannot be asked.")
     return Account(
@@ -46,5 +47,11 @@ def account_of(config: Settings, gate: Gate | None = None) -> Account:
     )
 
 
-def _address_of(config: Settings) -> str | None:
-    return ADDRESSES.get(config.paddle_environment, config.paddle_api_url)
+def address_of(environment: Environment, local: str | None) -> str | None:
+    """Return where the API of an environment is; None: nowhere.
+
+    Args:
+        environment: Whose account it is.
+        local: Where the local Paddle is, if there is one.
+    """
+    return ADDRESSES.get(environment, local)

@@ -4,6 +4,8 @@ https://developer.paddle.com/api-reference/about/permissions and ``x-permissions
 Paddle's OpenAPI description.
 """
 
+#: Where a key gets its permissions, in the dashboard.
+KEYS = "Paddle > Developer tools > Authentication"
 #: Where it is not called like the list.
 _ENTITIES = {
     "events": "notification",

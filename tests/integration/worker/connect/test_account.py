@@ -5,8 +5,8 @@ from unittest.mock import patch
 import pytest
 
 from tests.integration.worker.connect.conftest import Scene, begin
+from worker.connect.destination import PATH
 from worker.connect.errors import ConnectError
-from worker.connect.plan import PATH
 from worker.providers.errors import ApiDownError
 from worker.providers.paddle.connection import NEEDED, PaddleConnection, Setting
 from worker.providers.paddle.event_types import EVENT_TYPES, Outcome

@@ -21,6 +21,13 @@ SANDBOX_KEY = "pdl_sdbx_apikey_01gtgztp8f4kek3yd4g1wrksa3_q6TGTJyvoIz7LDtXT65bX7
         ("sandbox", "https://169.254.169.254", {}, "open a tunnel"),
         ("sandbox", "ftp://a.example", {}, "no address"),
         ("sandbox", "https://[", {}, "no address"),
+        ("sandbox", "https://a.example:port", {}, "no address"),
+        (
+            "sandbox",
+            "https://a.example/shop/",
+            {},
+            "where a proxy takes /shop away, https://a.example/shop/webhooks/paddle.",
+        ),
         (
             "sandbox",
             "https://a.example",
@@ -30,7 +37,7 @@ SANDBOX_KEY = "pdl_sdbx_apikey_01gtgztp8f4kek3yd4g1wrksa3_q6TGTJyvoIz7LDtXT65bX7
     ],
     ids=[
         *("mix", "http", "here", "private", "ula", "link", "scheme"),
-        *("broken", "deployment"),
+        *("broken", "port", "path", "deployment"),
     ],
 )
 def test_what_does_not_go_together_is_refused_before_anybody_is_asked(
@@ -45,6 +52,24 @@ def test_what_does_not_go_together_is_refused_before_anybody_is_asked(
 def test_without_a_key_it_says_where_to_make_one() -> None:
     with pytest.raises(SettingsError, match="Developer tools > Authentication"):
         plan_of(Environment.SANDBOX, "https://a.example", {})
+
+
+@pytest.mark.parametrize(
+    ("url", "destination"),
+    [
+        ("https://a.example/", "https://a.example/webhooks/paddle"),
+        ("https://a.example/webhooks/paddle/", "https://a.example/webhooks/paddle"),
+        (
+            "https://a.example/shop/webhooks/paddle#x",
+            "https://a.example/shop/webhooks/paddle",
+        ),
+    ],
+    ids=["root", "slash", "prefix"],
+)
+def test_the_receiver_is_named_whole(url: str, destination: str) -> None:
+    plan = plan_of(Environment.SANDBOX, url, {"PADDLE_API_KEY": SANDBOX_KEY})
+
+    assert plan.destination == destination
 
 
 @pytest.mark.parametrize("host", ["a.example", "8.8.8.8", "[2606:4700::1111]"])

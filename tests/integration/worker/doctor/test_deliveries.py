@@ -68,7 +68,7 @@ def test_what_fails_now_counts_more_than_what_was_taken_before(
 def test_what_fails_of_another_destination_says_nothing_of_ours(
     ask: Ask, deployment: Deployment, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.doctor.proof.MOST_ASKED", 3)
+    monkeypatch.setattr("worker.doctor.deliveries.MOST_ASKED", 3)
     buy(deployment)
     store_all(engine, deployment)
     other = deployment.add_destination(query="other", active=False)
@@ -107,6 +107,19 @@ def test_a_prefix_before_the_path_is_well_where_deliveries_come_through(
     assert before.exit_code == 1
     assert "at /webhooks/paddle only. Does a proxy" in before.words("address")
     assert told.exit_code == 0
+
+
+def test_what_connect_proves_behind_a_prefix_the_doctor_takes_for_right(
+    ask: Ask, deployment: Deployment, engine: Engine
+) -> None:
+    prefixed = f"http://127.0.0.1:{deployment.web_port}/shop/webhooks/paddle"
+    deployment.change_destination(destination=prefixed)
+    store(engine, "ntfsimevt_01k0000000000000000000000a")
+
+    told = ask("address")
+
+    assert told.exit_code == 0
+    assert told.words("address") == f"{prefixed}, and deliveries come through"
 
 
 def buy(deployment: Deployment) -> None:

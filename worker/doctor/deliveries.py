@@ -27,7 +27,7 @@ WHERE provider = :provider AND event_id = ANY(:ids)
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
+class Deliveries:
     """What the newest deliveries of a destination say; simulations do not count."""
 
     looked_at: int
@@ -39,11 +39,6 @@ class Proof:
     lost: int
     #: That were verified at our door.
     verified: int
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether deliveries come through, down to the newest."""
-        return bool(self.verified) and not (self.failing or self.lost)
 
 
 def settings_of(scene: Scene) -> list[Setting]:
@@ -64,12 +59,12 @@ def ours(scene: Scene) -> list[Setting]:
     return sorted(mine, key=lambda one: not one.active)
 
 
-def proof_of(scene: Scene) -> Proof:
+def deliveries_of(scene: Scene) -> Deliveries:
     """Look for the newest deliveries of our destination in the inbox."""
-    return scene.once("deliveries", lambda: _proof(scene))
+    return scene.once("deliveries", lambda: _looked_for(scene))
 
 
-def _proof(scene: Scene) -> Proof:
+def _looked_for(scene: Scene) -> Deliveries:
     attempts = [one for to in ours(scene)[:1] for one in _attempts(scene, to.id)]
     arrived = [one for one in attempts if one.state is AttemptState.DELIVERED]
     with scene.reading() as connection:
@@ -78,7 +73,7 @@ def _proof(scene: Scene) -> Proof:
         sources = {row.event_id: row.source for row in rows}
     last = max((one.delivered_at or one.occurred_at for one in arrived), default=None)
     failing = [one for one in attempts if one.state in FAILING]
-    return Proof(
+    return Deliveries(
         looked_at=len(attempts),
         taken=len(arrived),
         failing=sum(last is None or one.occurred_at > last for one in failing),
