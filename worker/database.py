@@ -47,6 +47,8 @@ def make_engine(config: Settings, name: str, pool_size: int = 1) -> Engine:
         pool_timeout=POOL_TIMEOUT_SECONDS,
         pool_recycle=POOL_RECYCLE_SECONDS,
         pool_pre_ping=True,
+        # Whoever prints an error must not print a learner with it.
+        hide_parameters=True,
         connect_args={
             "connect_timeout": CONNECT_TIMEOUT_SECONDS,
             "application_name": f"paddlewheel {name}",

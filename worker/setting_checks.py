@@ -55,14 +55,29 @@ def _address_problems(given: "Settings") -> list[str]:
         for name, value, schemes in checks
         if urlsplit(value).scheme not in schemes
     ]
+    ports = [
+        f"{name}: its port must be a number from 1 to 65535."
+        for name, value, _ in checks
+        if not _has_port_or_none(value)
+    ]
     return [
         *problems,
+        *ports,
         *_hook_problems(given),
         *_whatsapp_problems(given),
         *_smtp_problems(given),
         *_mail_problems(given),
         *_alert_problems(given),
     ]
+
+
+def _has_port_or_none(url: str) -> bool:
+    # Passwords may hold anything; of several brokers, one after the other, the first.
+    host = url.partition(";")[0].partition("://")[2].rpartition("@")[2]
+    try:
+        return urlsplit(f"//{host}").port != 0
+    except ValueError:
+        return False
 
 
 def _hook_problems(given: "Settings") -> list[str]:
@@ -180,7 +195,11 @@ def _paddle_problems(given: "Settings") -> list[str]:
         problems.append(
             "PADDLE_API_URL is only for PADDLE_ENVIRONMENT=local: remove it."
         )
+    elif given.paddle_api_url and (problem := web_problem_of(given.paddle_api_url)):
+        problems.append(f"PADDLE_API_URL {problem}.")
     key = given.paddle_api_key.get_secret_value() if given.paddle_api_key else ""
+    if key and not HEADER_WORD.fullmatch(key):
+        problems.append("PADDLE_API_KEY must be one word of plain characters.")
     for prefix, environment in KEY_PREFIXES.items():
         if key.startswith(prefix) and environment != given.paddle_environment:
             problems.append(

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
+from worker.errors import SettingsError
+
 #: Where ``up`` keeps what it makes, below ``STATE_DIR``. In production it makes nothing.
 _FOLDERS = {"local": "", "sandbox": "sandbox"}
 
@@ -35,11 +37,24 @@ def files_of(root: Path, environment: str) -> tuple[Path, ...]:
 
 
 def values_in(*files: Path) -> dict[str, str]:
-    """Return what stands in files that are there; a later one wins."""
-    found = [dotenv_values(file) for file in files if file.exists()]
-    return {name: value for one in found for name, value in one.items() if value}
+    """Return what stands in files that are there; a later one wins.
+
+    Raises:
+        SettingsError: One is no text.
+    """
+    found = {name: value for file in files for name, value in _read(file).items()}
+    return {name: value for name, value in found.items() if value}
 
 
 def names_in(*files: Path) -> set[str]:
     """Return the names that stand in files that are there, with a value or without."""
-    return {name for file in files if file.exists() for name in dotenv_values(file)}
+    return {name for file in files for name in _read(file)}
+
+
+def _read(file: Path) -> dict[str, str | None]:
+    try:
+        return dotenv_values(file) if file.exists() else {}
+    except UnicodeDecodeError:
+        raise SettingsError(f"{file} is not in UTF-8: save it so.") from None
+    except OSError as error:
+        raise SettingsError(f"{file} cannot be read: {error.strerror}.") from None

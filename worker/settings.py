@@ -142,6 +142,12 @@ class Settings(
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 
+    @field_validator("paddle_api_key", mode="before")
+    @classmethod
+    def _without_line_end(cls, value: object) -> object:
+        # As secrets that are mounted as files have one.
+        return value.strip() if isinstance(value, str) else value
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if problems := problems_of(self):

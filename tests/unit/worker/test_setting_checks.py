@@ -17,6 +17,12 @@ WRONG = [
     ({"database_url": "mysql://x"}, "DATABASE_URL must start with"),
     ({"broker_url": "kafka://x"}, "BROKER_URL must start with"),
     ({"smtp_url": "http://x"}, "SMTP_URL must start with"),
+    ({"database_url": "postgresql://u:p@h:54x/x"}, "DATABASE_URL: its port"),
+    ({"broker_url": "redis://h:99999/0"}, "BROKER_URL: its port"),
+    ({"broker_url": "amqp://u:p@h:0//;amqp://i"}, "BROKER_URL: its port"),
+    ({"smtp_url": "smtp://h:smtp"}, "SMTP_URL: its port"),
+    ({"paddle_api_url": "http://h:8o"}, "PADDLE_API_URL must be"),
+    ({"paddle_api_key": "pdl_local\nx"}, "PADDLE_API_KEY must be one word"),
     ({"mail_from": "nobody"}, "MAIL_FROM must be an address"),
     ({"mail_from": "a@b.example\r\nBcc: c@d.example"}, "MAIL_FROM must be an address"),
     (
@@ -143,3 +149,30 @@ def test_a_password_may_travel_over_tls_or_not_at_all(
 
 def test_every_severity_may_stand_before_a_way_out() -> None:
     assert set(ALERT_PREFIXES) == set(Severity)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"database_url": "postgresql://u:a/b:c#d@h:5432/x"},
+        {"database_url": "postgresql:///x?host=/var/run/postgresql"},
+        {"broker_url": "redis://:a/b@h:6379/0;redis://i:6379/0"},
+        {"broker_url": "redis://[::1]:6379/0"},
+    ],
+    ids=["password", "socket", "two", "six"],
+)
+def test_addresses_of_every_form_are_taken(
+    given: dict[str, object], make_settings: Callable[..., Settings]
+) -> None:
+    taken = make_settings(**given)
+
+    assert all(getattr(taken, name) == value for name, value in given.items())
+
+
+def test_a_key_is_taken_without_its_line_end(
+    make_settings: Callable[..., Settings],
+) -> None:
+    key = make_settings(paddle_api_key="pdl_local_key\n").paddle_api_key
+
+    assert key is not None
+    assert key.get_secret_value() == "pdl_local_key"

@@ -132,6 +132,15 @@ def test_what_up_wrote_never_counts_for_another_environment(
     assert load(tmp_path).web_port == 5555
 
 
+def test_a_file_that_is_no_text_is_told_by_name(
+    complete: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / ".env").write_bytes(b"MAIL_FROM=M\xfcller")
+
+    with pytest.raises(SettingsError, match=r"\.env is not in UTF-8"):
+        load(tmp_path)
+
+
 def test_no_secret_is_shown(make_settings: Callable[..., Settings]) -> None:
     secrets = {
         "paddle_api_key": "s3cr3t",
