@@ -18,7 +18,7 @@ def error_codes_table() -> str:
     rows = ["| Code | Helps | What it means, and what to do | What the buyer is told |"]
     rows += ["|---|---|---|---|"]
     rows += [
-        f"| `{code}` | {one.remedy} | {one.words} | {one.buyer} |"
+        f"| `{code}` | {one.remedy} | {one.words} | {one.buyer or '–'} |"
         for code, one in sorted(CODES.items())
     ]
     return "\n".join(rows)

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from worker.errors import PermanentError, SettingsError, TransientError
 from worker.learner_token import sign
+from worker.providers.checkouts import Buyer
 from worker.settings import Settings
 
 #: A buyer may leave the checkout open over a weekend and more.
@@ -17,14 +18,12 @@ LONGEST_ADDRESS = 320
 LONGEST_CODE = 200
 LONGEST_PAGE = 2000
 MOST_PRICES = 100
-#: To the buyer, where the shop has made a mistake.
-NOT_SOLD = "This cannot be bought right now. Please write to the shop."
 
 
 class CheckoutError(PermanentError):
     """A checkout that cannot be opened; the message is for the shop's developer."""
 
-    def __init__(self, message: str, buyer: str = NOT_SOLD) -> None:
+    def __init__(self, message: str, buyer: str = Buyer.SHOP) -> None:
         """Say why, and what the buyer is told."""
         super().__init__(message)
         self.buyer = buyer

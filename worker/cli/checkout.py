@@ -10,6 +10,7 @@ from worker.checkouts.wish import CheckoutError, CheckoutWaitsError, wish_of
 from worker.cli.database import database
 from worker.cli.output import console, print_json, shown
 from worker.errors import PaddlewheelError
+from worker.providers.errors import ApiError
 from worker.settings import settings
 
 group = typer.Typer(help="Open checkouts.", no_args_is_help=True)
@@ -43,12 +44,18 @@ def create(  # noqa: PLR0913 (each is an option)
         try:
             opened = create_checkout(engine, settings(), wish)
         except (CheckoutError, CheckoutWaitsError) as error:
-            told = f" The buyer is told: {error.buyer}" if error.buyer else ""
-            raise PaddlewheelError(f"{error}{told}") from None
+            said = f"{error}{_aside(error.__cause__)} The buyer is told: {error.buyer}"
+            raise PaddlewheelError(said) from None
     if as_json:
         print_json({"transaction_id": opened.transaction_id, "url": opened.url})
     else:
         console().print(Text(shown(opened.url)), soft_wrap=True)
+
+
+def _aside(cause: BaseException | None) -> str:
+    """Return what the provider said: only here, because rows and logs keep the rest."""
+    detail = cause.detail if isinstance(cause, ApiError) else ""
+    return f" The provider says: {detail}" if detail else ""
 
 
 def _counted(prices: list[str]) -> dict[str, int]:

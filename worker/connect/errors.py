@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from worker.errors import PaddlewheelError, TransientError
 from worker.providers.errors import ApiError
-from worker.providers.paddle.error_codes import sorted_by
+from worker.providers.paddle.problems import problem_of
 
 
 class ConnectError(PaddlewheelError):
@@ -39,6 +39,6 @@ def during(step: str) -> Iterator[None]:
 
 
 def _refused(error: ApiError) -> str:
-    words = sorted_by(error.status, error.code).words
+    # Connecting is done at a terminal: there its own sentence may stand.
     detail = f" Paddle says: {error.detail}" if error.detail else ""
-    return f"{words} ({error.code}){detail}"
+    return f"{problem_of(error).developer}{detail}"

@@ -31,6 +31,7 @@ from worker.providers.api import ApiList, Asked
 from worker.providers.errors import ApiRefusedError
 from worker.providers.paddle.account import address_of, is_askable
 from worker.providers.paddle.connection import FOR_CHECKOUTS, NEEDED
+from worker.providers.paddle.error_codes import FORBIDDEN
 from worker.providers.paddle.permissions import KEYS, permission_of
 from worker.providers.paddle.provider import Paddle
 
@@ -79,7 +80,7 @@ def _key(scene: Scene) -> Iterable[Verdict]:
         with scene.asking() as api:
             api.page(Asked(ApiList.EVENTS, most=1))
     except ApiRefusedError as error:
-        if "forbidden" not in str(error):
+        if error.code != FORBIDDEN:
             words = f"{error}: it is wrong, revoked, or of another environment."
             yield broken(words, f"set PADDLE_API_KEY ({KEYS})")
             return
@@ -113,7 +114,7 @@ def lacking_of(scene: Scene, requests: Sequence[tuple[str, str]]) -> list[str]:
     """Return which permissions are lacking; several requests are under way at once.
 
     Raises:
-        PaddlewheelError: The first trouble that is none of permissions.
+        PaddlewheelError: The first trouble, where no permission was found lacking.
     """
     lacking: list[str] = []
     failed: list[Exception] = []

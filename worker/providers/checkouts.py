@@ -3,7 +3,18 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Protocol, Self
+
+
+class Buyer(StrEnum):
+    """What a buyer is told where a checkout does not open: what to do, never why."""
+
+    SOON = "The checkout is busy. Please try again in a minute."
+    SHOP = "This cannot be bought right now. Please write to the shop."
+    CODE = "This discount code cannot be used here. Please check it, or go on without."
+    ADDRESS = "This e-mail address cannot be used. Please check it."
+    DONE = "This order can no longer be changed. Please open a new checkout."
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,5 +84,5 @@ class CheckoutApi(Protocol):
         ...
 
     def problem_of(self, error: Exception) -> Problem:
-        """Return what an error of these calls means."""
+        """Return what an error of these calls means; quotes nothing it was told."""
         ...

@@ -4,19 +4,45 @@ Messages never hold the key, nor what the provider wrote in prose: it may quote 
 """
 
 from datetime import timedelta
+from typing import Self
 
 from worker.errors import OutageError, PermanentError, TransientError
 
 
-class ApiRefusedError(OutageError):
+class Answered:
+    """What all of them have: how the provider answered, where it did."""
+
+    #: Of HTTP; 0: it gave no answer, or none that tells more than the message.
+    status: int = 0
+    #: The provider's own word; empty: it said none.
+    code: str = ""
+
+    def by(self, status: int, code: str) -> Self:
+        """Note how it answered."""
+        self.status = status
+        self.code = code
+        return self
+
+
+class ApiRefusedError(Answered, OutageError):
     """The key is not believed, or may not do this: a person has to change it."""
+
+    def __init__(self, message: str, lacking: str = "") -> None:
+        """Say why.
+
+        Args:
+            message: What was refused.
+            lacking: The permissions that the key lacks; empty: it is not that.
+        """
+        super().__init__(message)
+        self.lacking = lacking
 
 
 class AnotherAccountError(ApiRefusedError):
     """The key belongs to an account that sends nothing here: it is another shop's."""
 
 
-class ApiBusyError(OutageError):
+class ApiBusyError(Answered, OutageError):
     """It asks to be left alone for a while; ``wait_at_least`` says for how long."""
 
     def __init__(self, message: str, retry_after: timedelta) -> None:
@@ -31,7 +57,7 @@ class NoTurnError(ApiBusyError):
     """
 
 
-class ApiDownError(OutageError):
+class ApiDownError(Answered, OutageError):
     """No answer, or none that can be understood."""
 
 
@@ -39,11 +65,11 @@ class ApiListError(ApiDownError):
     """A list contradicts itself: what lies behind cannot be had."""
 
 
-class ApiLockedError(TransientError):
+class ApiLockedError(Answered, TransientError):
     """What was asked for is held by something that ends by itself; all else goes on."""
 
 
-class ApiError(PermanentError):
+class ApiError(Answered, PermanentError):
     """It understood, and said no; asking the same again will not help."""
 
     def __init__(self, status: int, code: str, detail: str = "") -> None:
@@ -56,6 +82,5 @@ class ApiError(PermanentError):
                 asked, so it is no part of the message.
         """
         super().__init__(f"answered {status} ({code})")
-        self.status = status
-        self.code = code
+        self.by(status, code)
         self.detail = detail

@@ -19,7 +19,12 @@ from worker.providers.errors import (
     ApiLockedError,
     ApiRefusedError,
 )
-from worker.providers.paddle.error_codes import USUAL_PAUSE, Remedy, sorted_by
+from worker.providers.paddle.error_codes import (
+    FORBIDDEN,
+    USUAL_PAUSE,
+    Remedy,
+    sorted_by,
+)
 from worker.providers.paddle.permissions import permission_of
 from worker.retry_after import pause_of
 
@@ -169,16 +174,19 @@ def error_of(
     meaning = sorted_by(status, code)
     asked = response.headers.get("retry-after")
     if status == httpx.codes.SERVICE_UNAVAILABLE and asked:
-        return ApiBusyError(words, pause_of(asked) or USUAL_PAUSE)
+        return ApiBusyError(words, pause_of(asked) or USUAL_PAUSE).by(status, code)
     match meaning.remedy:
         case Remedy.LATER_FOR_ALL:
-            return ApiBusyError(words, pause_of(asked) or meaning.pause)
+            pause = pause_of(asked) or meaning.pause
+            return ApiBusyError(words, pause).by(status, code)
         case Remedy.LATER_WHEN_UP:
-            return ApiDownError(words)
+            return ApiDownError(words).by(status, code)
         case Remedy.LATER_FOR_THIS:
-            return ApiLockedError(words, pause_of(asked) or meaning.pause)
+            pause = pause_of(asked) or meaning.pause
+            return ApiLockedError(words, pause).by(status, code)
         case Remedy.PERSON:
-            return ApiRefusedError(_refused_words(method, path, problem))
+            lacking = _lacking(method, path, problem) if code == FORBIDDEN else ""
+            return _refused(code, lacking).by(status, code)
         case Remedy.NEVER:
             return ApiError(status, code, problem.detail)
 
@@ -190,12 +198,16 @@ def _problem_in(content: bytes) -> _Problem:
         return _Problem()
 
 
-def _refused_words(method: str, path: str, problem: _Problem) -> str:
-    code = problem.code if _CODE.fullmatch(problem.code) else NO_CODE
-    if code in _OF_THE_ACCOUNT:
-        return f"something has to be set in Paddle's dashboard first ({code})"
-    if code != "forbidden":
-        return f"PADDLE_API_KEY is not believed ({code})"
+def _lacking(method: str, path: str, problem: _Problem) -> str:
     told = ", ".join(sorted(set(_PERMISSION.findall(problem.detail))))
-    needed = told or permission_of(method, path)
-    return f"PADDLE_API_KEY lacks the permission {needed} (forbidden)"
+    return told or permission_of(method, path)
+
+
+def _refused(code: str, lacking: str) -> ApiRefusedError:
+    if lacking:
+        words = f"PADDLE_API_KEY lacks the permission {lacking}"
+    elif code in _OF_THE_ACCOUNT:
+        words = "something has to be set in Paddle's dashboard first"
+    else:
+        words = "PADDLE_API_KEY is not believed"
+    return ApiRefusedError(f"{words} ({code})", lacking)

@@ -13,13 +13,12 @@ import httpx
 
 from worker.providers.api import Gate
 from worker.providers.checkouts import Opened, Problem, Sale
-from worker.providers.errors import ApiDownError, ApiError, ApiRefusedError
+from worker.providers.errors import ApiDownError, ApiError
 from worker.providers.paddle.account import account_of
 from worker.providers.paddle.answers import NO_CODE, Identity, Link, One, read
 from worker.providers.paddle.api import PaddleApi
-from worker.providers.paddle.buyer_words import Buyer
-from worker.providers.paddle.error_codes import Sorted, sorted_by
 from worker.providers.paddle.lists import EVERY_STATUS
+from worker.providers.paddle.problems import problem_of
 from worker.settings import Settings
 
 _T = TypeVar("_T")
@@ -102,11 +101,7 @@ class PaddleCheckouts(PaddleApi):
 
     def problem_of(self, error: Exception) -> Problem:
         """Return what an error means, to the shop's developer and to the buyer."""
-        if not isinstance(error, ApiError):
-            return Problem(f"Paddle: {error}.", _waiting_words(error))
-        meaning: Sorted = sorted_by(error.status, error.code)
-        detail = f" Paddle says: {error.detail}" if error.detail else ""
-        return Problem(f"{meaning.words} ({error.code}){detail}", meaning.buyer)
+        return problem_of(error)
 
     def _customer(self, email: str) -> str | None:
         for page in self.pages("/customers", {"email": email, **EVERY_STATUS}):
@@ -141,7 +136,3 @@ def _opened(sold: _Sold) -> Opened:
     if not url:
         raise ApiDownError("opened a checkout without an address")
     return Opened(sold.id, url)
-
-
-def _waiting_words(error: Exception) -> Buyer:
-    return Buyer.SHOP if isinstance(error, ApiRefusedError) else Buyer.SOON

@@ -12,6 +12,7 @@ import msgspec
 from worker.providers.errors import ApiError, ApiRefusedError
 from worker.providers.paddle.answers import Identity, One, read
 from worker.providers.paddle.api import PaddleApi
+from worker.providers.paddle.error_codes import FORBIDDEN
 from worker.providers.paddle.permissions import permission_of
 
 _T = TypeVar("_T")
@@ -109,7 +110,7 @@ class PaddleConnection(PaddleApi):
             else:
                 self._asker.send(method, path, {})
         except ApiRefusedError as error:
-            if "forbidden" not in str(error):
+            if error.code != FORBIDDEN:
                 raise
             return False
         except ApiError:

@@ -12,8 +12,10 @@ from enum import StrEnum
 
 import httpx
 
-from worker.providers.paddle.buyer_words import Buyer
+from worker.providers.checkouts import Buyer
 
+#: Of a key that is believed, and lacks a permission.
+FORBIDDEN = "forbidden"
 #: The window in which Paddle counts requests, where it does not say how long to wait.
 USUAL_PAUSE = timedelta(minutes=1)
 
@@ -40,8 +42,9 @@ class Sorted:
     remedy: Remedy
     pause: timedelta = timedelta()
     #: What it means, and what the shop's developer does.
-    words: str = "Paddle refuses the request. Read its detail in the answer."
-    buyer: Buyer = Buyer.SHOP
+    words: str = "Paddle refuses the request. `checkout create` shows what it says."
+    #: Empty: no checkout meets it.
+    buyer: Buyer | None = Buyer.SHOP
 
     def saying(self, words: str, buyer: Buyer | None = None) -> "Sorted":
         """Return it with other words."""
@@ -49,6 +52,8 @@ class Sorted:
 
 
 _NEVER = Sorted(Remedy.NEVER)
+#: Of what is done to what was bought long ago, and to destinations.
+_NO_BUYER = replace(_NEVER, buyer=None)
 _PERSON = Sorted(Remedy.PERSON, words="A person has to change the key or the account.")
 _DOWN = Sorted(
     Remedy.LATER_WHEN_UP,
@@ -66,7 +71,7 @@ _RENEWS = Sorted(
     Remedy.LATER_FOR_THIS,
     timedelta(minutes=30),
     "The subscription is about to renew. Try again in half an hour.",
-    Buyer.SOON,
+    buyer=None,
 )
 _MOMENT = Sorted(
     Remedy.LATER_FOR_THIS,
@@ -84,6 +89,7 @@ _HOUR = Sorted(
     Remedy.LATER_FOR_THIS,
     timedelta(hours=1),
     "The subscription was charged too often within an hour. Wait for the next one.",
+    buyer=None,
 )
 
 CODES: Mapping[str, Sorted] = {
@@ -105,7 +111,7 @@ CODES: Mapping[str, Sorted] = {
         "The key is unknown, revoked, expired or of the other environment. Make a new one"
         " under Developer tools > Authentication, and set `PADDLE_API_KEY`."
     ),
-    "forbidden": _PERSON.saying(
+    FORBIDDEN: _PERSON.saying(
         "The key lacks a permission. Give it under Developer tools > Authentication."
     ),
     "transaction_checkout_url_domain_is_not_approved": _PERSON.saying(
@@ -123,7 +129,7 @@ CODES: Mapping[str, Sorted] = {
         "There is no such entity, or it is of the other environment. Check the id."
     ),
     "bad_request": _NEVER.saying(
-        "The request makes no sense to Paddle. Its detail says what."
+        "The request makes no sense to Paddle. `checkout create` shows what it says."
     ),
     "invalid_field": _NEVER.saying(
         "A field is wrong: mostly a price that is unknown or of the other environment,"
@@ -182,45 +188,44 @@ CODES: Mapping[str, Sorted] = {
     "transaction_immutable": _NEVER.saying(
         "The transaction is billed, completed or canceled. Open a new one.", Buyer.DONE
     ),
-    "subscription_update_when_canceled": _NEVER.saying(
+    "subscription_update_when_canceled": _NO_BUYER.saying(
         "A canceled subscription cannot be changed. Sell a new one."
     ),
     # Unlike its namesakes: it waits for a change that was scheduled to be taken back.
-    "subscription_locked_pending_changes": _NEVER.saying(
+    "subscription_locked_pending_changes": _NO_BUYER.saying(
         "A change of the subscription is scheduled. Take that back first."
     ),
-    "subscription_outstanding_transaction": _NEVER.saying(
+    "subscription_outstanding_transaction": _NO_BUYER.saying(
         "A transaction of the subscription is not paid yet. Collect that first."
     ),
-    "subscription_payment_declined": _NEVER.saying(
-        "The buyer's payment method was declined. Ask for another one.", Buyer.CARD
+    "subscription_payment_declined": _NO_BUYER.saying(
+        "The buyer's payment method was declined. Ask for another one."
     ),
-    "subscription_payment_retry_attempts_exceeded": _NEVER.saying(
-        "The payment was tried as often as it may be. Ask for another method.",
-        Buyer.CARD,
+    "subscription_payment_retry_attempts_exceeded": _NO_BUYER.saying(
+        "The payment was tried as often as it may be. Ask for another method."
     ),
-    "adjustment_pending_refund_request": _NEVER.saying(
+    "adjustment_pending_refund_request": _NO_BUYER.saying(
         "A refund of this transaction waits for Paddle. Wait for its end."
     ),
-    "adjustment_transaction_invalid_status_for_refund": _NEVER.saying(
+    "adjustment_transaction_invalid_status_for_refund": _NO_BUYER.saying(
         "Only completed transactions can be refunded. Wait, or cancel it."
     ),
-    "adjustment_total_amount_above_remaining_allowed": _NEVER.saying(
+    "adjustment_total_amount_above_remaining_allowed": _NO_BUYER.saying(
         "More would be given back than was paid. Ask for the rest only."
     ),
-    "notification_cannot_replay": _NEVER.saying(
+    "notification_cannot_replay": _NO_BUYER.saying(
         "Only notifications that were delivered or have failed can be replayed."
     ),
-    "notification_replay_invalid_origin_type": _NEVER.saying(
+    "notification_replay_invalid_origin_type": _NO_BUYER.saying(
         "A replay cannot be replayed. Replay the first notification."
     ),
-    "notification_setting_cannot_be_duplicate": _NEVER.saying(
+    "notification_setting_cannot_be_duplicate": _NO_BUYER.saying(
         "Another destination has the same address and events. Change that one."
     ),
-    "url_notification_setting_incorrect": _NEVER.saying(
+    "url_notification_setting_incorrect": _NO_BUYER.saying(
         "Paddle cannot deliver to this address. Name a public one with `https://`."
     ),
-    "notification_maximum_active_settings_reached": _NEVER.saying(
+    "notification_maximum_active_settings_reached": _NO_BUYER.saying(
         "The account has ten active destinations. Deactivate one that nobody needs."
     ),
 }

@@ -24,7 +24,7 @@ from worker.cli.checkout import group
 from worker.errors import SettingsError
 from worker.learner_token import check
 from worker.providers.checkouts import Opened, Sale
-from worker.providers.errors import ApiDownError
+from worker.providers.errors import ApiDownError, ApiError
 from worker.providers.paddle.checkout import PaddleCheckouts
 from worker.providers.paddle.create_checkout import create_checkout
 
@@ -192,19 +192,19 @@ def test_two_at_once_with_one_reference_open_one(shop: Shop) -> None:
         (
             {"return_url": "https://elsewhere.example/"},
             {},
-            "domain_is_not_approved",
+            "on a domain that Paddle has not approved",
             "cannot be bought",
         ),
         (
             {},
             {"default_payment_link": None},
-            "default_checkout_url_not_set",
+            "Set one under Checkout > Checkout settings, or name a `return_url`",
             "cannot be bought",
         ),
         (
             {},
             {"permissions": ["transaction.read"]},
-            "lacks the permission transaction.write",
+            "(forbidden: transaction.write)",
             "cannot be bought",
         ),
     ],
@@ -425,6 +425,23 @@ def test_the_command_says_what_is_wrong_to_both(shop: Shop) -> None:
 
     assert "no active discount" in str(done.exception)
     assert "The buyer is told: This discount code" in str(done.exception)
+
+
+def test_what_the_provider_wrote_stands_on_the_terminal_and_nowhere_else(
+    shop: Shop,
+) -> None:
+    refused = ApiError(400, "invalid_field", "ada@example.com is no price")
+    words = ("create", "--price", PRICE, "--learner", "user-42")
+    with patch.object(PaddleCheckouts, "open", side_effect=refused):
+        done = CliRunner().invoke(group, (*words, "--reference", "order-19"))
+        with pytest.raises(CheckoutError) as raised:
+            create(shop.engine, shop.config, wish())
+
+    assert "The provider says: ada@example.com is no price" in str(done.exception)
+    assert "ada@example.com" not in str(raised.value)
+    told = rows(shop.engine, "SELECT to_jsonb(s)::text FROM payment_sessions s")
+    assert len(told) == 2
+    assert not [row for row in told if "ada@" in row[0]]
 
 
 def test_without_a_secret_nothing_is_kept(shop: Shop, configured: object) -> None:

@@ -1,11 +1,13 @@
 """Every error code asks for time, another request, or a person."""
 
+import json
 from datetime import timedelta
 
 import httpx
 import pytest
 
 from worker.failures import Verdict, failure_of
+from worker.providers.checkouts import Buyer, Problem
 from worker.providers.errors import (
     ApiBusyError,
     ApiDownError,
@@ -15,6 +17,7 @@ from worker.providers.errors import (
 )
 from worker.providers.paddle.answers import error_of
 from worker.providers.paddle.error_codes import CODES, Remedy, sorted_by
+from worker.providers.paddle.problems import problem_of
 
 ERRORS = {
     Remedy.LATER_FOR_ALL: (ApiBusyError, Verdict.MACHINERY),
@@ -23,12 +26,26 @@ ERRORS = {
     Remedy.PERSON: (ApiRefusedError, Verdict.MACHINERY),
     Remedy.NEVER: (ApiError, Verdict.PERMANENT),
 }
+#: What such an answer has; all others have 400.
+STATUSES = {
+    Remedy.LATER_FOR_ALL: 429,
+    Remedy.LATER_WHEN_UP: 503,
+    Remedy.LATER_FOR_THIS: 409,
+    Remedy.PERSON: 403,
+}
+DOWN = Problem("Paddle: no answer: ReadTimeout.", Buyer.SOON)
+NO_KEY = Problem("Paddle: there is no key.", Buyer.SHOP)
 
 
-def answered(status: int, code: str, **headers: str) -> Exception:
+def answered(status: int, code: str, detail: str = "", **headers: str) -> Exception:
+    content = json.dumps({"error": {"code": code, "detail": detail}})
+    return answered_by(status, content, **headers)
+
+
+def answered_by(status: int, content: str, **headers: str) -> Exception:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     response = httpx.Response(status, headers=named)
-    return error_of("/customers", response, f'{{"error":{{"code":"{code}"}}}}'.encode())
+    return error_of("/customers", response, content.encode())
 
 
 @pytest.mark.parametrize("code", CODES)
@@ -39,6 +56,40 @@ def test_each_code_is_the_error_of_its_remedy_and_names_itself(code: str) -> Non
     assert type(error) is kind
     assert failure_of(error).verdict is verdict
     assert code in str(error)
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_each_code_ends_as_its_two_sentences_and_as_nothing_that_paddle_wrote(
+    code: str,
+) -> None:
+    detail = "ada@example.com may not"
+    known = CODES[code]
+
+    error = answered(STATUSES.get(known.remedy, 400), code, detail)
+
+    permission = ": customer.read" if code == "forbidden" else ""
+    assert problem_of(error) == Problem(
+        f"{known.words} ({code}{permission})", known.buyer or Buyer.SHOP
+    )
+    assert detail not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("error", "problem"),
+    [
+        (
+            answered_by(502, "<h1>Bad gateway</h1>"),
+            Problem(f"{CODES['bad_gateway'].words} (no code)", Buyer.SOON),
+        ),
+        (ApiDownError("no answer: ReadTimeout"), DOWN),
+        (ApiRefusedError("there is no key"), NO_KEY),
+    ],
+    ids=["proxy", "none", "key"],
+)
+def test_where_paddle_says_no_code_the_error_tells(
+    error: Exception, problem: Problem
+) -> None:
+    assert problem_of(error) == problem
 
 
 @pytest.mark.parametrize(
