@@ -10,6 +10,12 @@ UNION
 SELECT provider, transaction_id FROM adjustments
 WHERE provider = ANY(:providers) AND id = :id AND transaction_id IS NOT NULL
 """)
+# Of a user or a shop's reference that has only been to a checkout, the last one.
+CHECKOUT = text("""
+SELECT provider, id FROM transactions
+WHERE provider = ANY(:providers) AND (user_id = :id OR reference = :id)
+ORDER BY opened_at DESC NULLS LAST, id DESC LIMIT 1
+""")
 SUBSCRIBED = text("""
 SELECT provider, id FROM subscriptions WHERE provider = ANY(:providers) AND id = :id
 """)

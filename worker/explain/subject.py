@@ -60,6 +60,8 @@ def find_subject(
     if len(found) > 1:
         both = " and ".join(f"`{one.kind} {name}`" for one in found)
         raise PaddlewheelError(f"There are several of that name: say {both}.")
+    if not found and Kind.TRANSACTION in kinds:
+        found = _entity(connection, Kind.TRANSACTION, sql.CHECKOUT, name)
     if not found:
         waiting = unsettled_about(connection, {name})
         if not waiting:
@@ -129,6 +131,6 @@ def _nothing(kinds: Sequence[Kind]) -> str:
         return f"There is no such {kinds[0]}."
     return (
         "Nothing here is called so: give an e-mail address, a learner's reference, a user"
-        " id, a customer, an event or its number, a transaction, a subscription, or"
-        " `enrollment` and its number."
+        " id, a customer, an event or its number, a transaction or your reference of"
+        " it, a subscription, or `enrollment` and its number."
     )

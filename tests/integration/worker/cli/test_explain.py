@@ -36,7 +36,7 @@ from worker.explain.explanation import explain_subject
 from worker.explain.subject import find_subject
 from worker.outcome import DeadLettered
 from worker.reconciliation.events import Events
-from worker.settings import settings
+from worker.settings import Settings, settings
 
 Json = dict[str, Any]
 EMAIL = "jo@example.com"
@@ -214,6 +214,19 @@ def test_a_checkout_that_was_left_is_told_where_nothing_else_is(
     ] == [True]
 
 
+def test_who_has_only_been_to_a_checkout_is_found_by_it(
+    core: Engine, explain: Explain, configured: Callable[..., Settings]
+) -> None:
+    configured(learner_ids_unsigned=True)
+    data = {"learner": "usr_17", "reference": "order-3"}
+    tell(core, transaction("transaction.ready", custom_data=data))
+
+    for words in (["usr_17"], ["order-3"], ["transaction", "order-3"]):
+        assert sentences(explain(*words)) == [
+            f"No access: nothing was paid with {TRANSACTION}, it is 'ready'."
+        ]
+
+
 def test_a_dead_event_is_found_by_what_its_body_names(
     core: Engine, explain: Explain
 ) -> None:
@@ -360,6 +373,8 @@ def plans(core: Engine) -> list[Plan]:
         for words in ([TRANSACTION], [CUSTOMER], [EMAIL], ["enrollment", number]):
             subject = find_subject(connection, words)
             explain_subject(connection, subject, settings(), personal=False)
+        with pytest.raises(PaddlewheelError):
+            find_subject(connection, ["nobody"])
         event.remove(connection, "before_cursor_execute", note)
         return [
             connection.exec_driver_sql(
