@@ -20,7 +20,7 @@ _LINE = text("""
 INSERT INTO transaction_lines
   (provider, transaction_id, id, price_id, quantity, recurring, prorated,
    subtotal_minor, discount_minor, tax_minor, total_minor)
-VALUES ('paddle', :id, :price_id, :price_id, 1, false, false, 0, 0, 0, 0)
+VALUES ('paddle', :id, :line_id, :price_id, 1, false, false, 0, 0, 0, 0)
 """)
 _BODY = text("INSERT INTO inbox_bodies VALUES (:id, :received_at, :body)")
 
@@ -143,7 +143,10 @@ def make_due(engine: Engine, table: WorkTable) -> None:
         )
 
 
-def add_line(engine: Engine, transaction_id: str, price_id: str) -> None:
+def add_line(
+    engine: Engine, transaction_id: str, price_id: str, line_id: str | None = None
+) -> None:
     """Add a line to a transaction, one of the price for nothing."""
+    values = {"id": transaction_id, "price_id": price_id}
     with engine.begin() as connection:
-        connection.execute(_LINE, {"id": transaction_id, "price_id": price_id})
+        connection.execute(_LINE, {**values, "line_id": line_id or price_id})

@@ -19,16 +19,24 @@ SELECT provider, reference, owner, state, transaction_id, checkout_url,
        problem, buyer_words, created_at, changed_at
 FROM payment_sessions
 """,
+    # What a checkout is, and whether it is paid, is said here alone. Subscriptions charge
+    # by themselves: nobody stood at a checkout.
+    "checkout_lines": """
+CREATE VIEW checkout_lines AS
+SELECT t.provider, t.id AS transaction_id, l.price_id, t.opened_at,
+       t.status IN ('paid', 'completed') AS is_paid
+FROM transactions t
+LEFT JOIN transaction_lines l ON l.provider = t.provider AND l.transaction_id = t.id
+WHERE t.opened_at IS NOT NULL AND coalesce(t.origin, '') NOT LIKE 'subscription%'
+""",
     # A checkout belongs to the day on which it was opened, and to each price on it.
-    # Subscriptions charge by themselves: nobody stood at a checkout.
     "checkout_conversion": """
 CREATE VIEW checkout_conversion AS
-SELECT (t.opened_at AT TIME ZONE 'UTC')::date AS day, t.provider, l.price_id,
-       count(DISTINCT t.id) AS opened,
-       count(DISTINCT t.id) FILTER (WHERE t.status IN ('paid', 'completed')) AS paid
-FROM transactions t
-JOIN transaction_lines l ON l.provider = t.provider AND l.transaction_id = t.id
-WHERE t.opened_at IS NOT NULL AND coalesce(t.origin, '') NOT LIKE 'subscription%'
+SELECT (opened_at AT TIME ZONE 'UTC')::date AS day, provider, price_id,
+       count(DISTINCT transaction_id) AS opened,
+       count(DISTINCT transaction_id) FILTER (WHERE is_paid) AS paid
+FROM checkout_lines
+WHERE price_id IS NOT NULL
 GROUP BY 1, 2, 3
 """,
 }

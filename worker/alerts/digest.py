@@ -37,8 +37,12 @@ class Sum:
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
-    """Checkouts that were opened, and how many of those are paid by now."""
+    """Checkouts with a price that were opened, and how many are paid by now."""
 
+    provider: str
+    price_id: str
+    #: Of the price; two may have the same. Empty: it has none.
+    name: str
     opened: int
     paid: int
 
@@ -87,8 +91,10 @@ class Digest:
     checkouts_opened: int = 0
     #: How many of those are paid by now.
     checkouts_paid: int = 0
-    #: By the name of the price, most opened first.
-    checkouts_by_price: Mapping[str, Conversion] = field(default_factory=dict)
+    #: Most opened first.
+    checkouts_by_price: tuple[Conversion, ...] = ()
+    #: Prices that are too many to stand there.
+    checkouts_prices_more: int = 0
     #: Lines of purchases.
     parked_now: Sum = Sum()
     mails: Mails = Mails()
@@ -123,6 +129,7 @@ def digest_of(connection: Connection, day: date, config: Settings) -> Digest:
         ask(statements.ENROLLMENTS),
         ask(statements.CHECKOUTS),
     )
+    prices = ask(statements.CHECKOUTS_BY_PRICE)
     (single,) = ask(statements.SINGLE)
     return Digest(
         day=day,
@@ -137,10 +144,8 @@ def digest_of(connection: Connection, day: date, config: Settings) -> Digest:
         payments_failed=_reasons(ask(statements.FAILED_PAYMENTS)),
         checkouts_opened=checkouts.opened,
         checkouts_paid=checkouts.paid,
-        checkouts_by_price={
-            clean(row.name, MOST_REASON_CHARS): Conversion(row.opened, row.paid)
-            for row in ask(statements.CHECKOUTS_BY_PRICE)
-        },
+        checkouts_by_price=tuple(map(_conversion, prices)),
+        checkouts_prices_more=prices[0].prices - len(prices) if prices else 0,
         parked_now=_sum(ask(statements.PARKED)),
         mails=_mails(ask(statements.MESSAGES)),
         single=Single(**single._mapping),  # noqa: SLF001 (public API)
@@ -157,6 +162,11 @@ def _sum(rows: Iterable[Row[Any]]) -> Sum:
     money = add_up((currency, int(row.minor)) for currency, row in counted)
     in_order = dict(sorted(money.items()))
     return Sum(sum(row.number for _, row in counted), in_order)
+
+
+def _conversion(row: Row[Any]) -> Conversion:
+    price, name = (clean(one, MOST_REASON_CHARS) for one in (row.price_id, row.name))
+    return Conversion(row.provider, price, name, row.opened, row.paid)
 
 
 def _mails(rows: Iterable[Row[Any]]) -> Mails:

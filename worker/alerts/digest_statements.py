@@ -39,24 +39,25 @@ WHERE action = 'refund' AND status = 'approved'
   AND clock_updated_at >= :begin AND clock_updated_at < :end
 GROUP BY currency
 """)
-# Subscriptions charge by themselves: nobody stood at a checkout.
+# What a checkout is, and whether it is paid, is the view's business (migration 0020).
 CHECKOUTS = text("""
-SELECT count(*) AS opened,
-       count(*) FILTER (WHERE status IN ('paid', 'completed')) AS paid
-FROM transactions
+SELECT count(DISTINCT (provider, transaction_id)) AS opened,
+       count(DISTINCT (provider, transaction_id)) FILTER (WHERE is_paid) AS paid
+FROM checkout_lines
 WHERE opened_at >= :begin AND opened_at < :end
-  AND coalesce(origin, '') NOT LIKE 'subscription%'
 """)
-# The same, by what was to be bought; a checkout counts for each price on it.
+# The same, by what was to be bought; a checkout counts for each price on it. Of the
+# prices that are too many to be named it tells how many they are.
 CHECKOUTS_BY_PRICE = text("""
-SELECT coalesce(p.name, l.price_id) AS name, count(DISTINCT t.id) AS opened,
-       count(DISTINCT t.id) FILTER (WHERE t.status IN ('paid', 'completed')) AS paid
-FROM transactions t
-JOIN transaction_lines l ON l.provider = t.provider AND l.transaction_id = t.id
+SELECT l.provider, l.price_id, coalesce(p.name, '') AS name,
+       count(DISTINCT l.transaction_id) AS opened,
+       count(DISTINCT l.transaction_id) FILTER (WHERE l.is_paid) AS paid,
+       count(*) OVER () AS prices
+FROM checkout_lines l
 LEFT JOIN prices p ON p.provider = l.provider AND p.id = l.price_id
-WHERE t.opened_at >= :begin AND t.opened_at < :end
-  AND coalesce(t.origin, '') NOT LIKE 'subscription%'
-GROUP BY 1 ORDER BY opened DESC, 1 LIMIT 10
+WHERE l.opened_at >= :begin AND l.opened_at < :end AND l.price_id IS NOT NULL
+GROUP BY l.provider, l.price_id, p.name
+ORDER BY opened DESC, l.provider, l.price_id LIMIT 10
 """)
 FAILED_PAYMENTS = text("""
 SELECT provider, coalesce(error_code, '') AS error_code, count(*) AS number

@@ -59,9 +59,13 @@ def _checkouts(digest: Digest) -> Iterator[str]:
         f" {digest.checkouts_paid:,} of them paid by now ({share:.0%})"
     )
     if len(digest.checkouts_by_price) > 1:
-        for name, one in digest.checkouts_by_price.items():
+        for one in digest.checkouts_by_price:
             share = one.paid / one.opened
+            # The id too: two prices may have one name.
+            name = f"{one.name} ({one.price_id})" if one.name else one.price_id
             yield f"- {name}: {one.opened:,} opened, {one.paid:,} paid ({share:.0%})"
+    if digest.checkouts_prices_more:
+        yield f"- and {counted(digest.checkouts_prices_more, 'price')} more"
 
 
 def _access_times(digest: Digest) -> Iterator[str]:

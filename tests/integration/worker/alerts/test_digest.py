@@ -9,6 +9,7 @@ from sqlalchemy import Engine, insert, text
 
 from models.alerts import AlertState
 from models.tables.access import AccessChange, EnrollmentHistory
+from models.tables.assortment import Price
 from models.tables.ledger import Adjustment, Payment, Transaction
 from models.tables.operations import DeadLetter
 from tasks.record import record
@@ -395,6 +396,7 @@ def test_alerts_are_told_as_opened_resolved_and_open(core: Engine) -> None:
             ["ix_payments_attempted_at_captured_at", "ix_transactions_billed_at"],
         ),
         ("CHECKOUTS", ["ix_transactions_opened_at"]),
+        ("CHECKOUTS_BY_PRICE", ["ix_transactions_opened_at"]),
         ("FAILED_PAYMENTS", ["ix_payments_attempted_at_captured_at"]),
         ("ENROLLMENTS", ["ix_enrollment_history_changed_at"]),
         ("PARKED", ["ix_transactions_waiting"]),
@@ -424,14 +426,34 @@ def test_money_of_no_currency_is_put_together(core: Engine) -> None:
     assert digest(core).purchases == Sum(3, {"?": 200, "EUR": 100})
 
 
-def test_checkouts_are_told_by_price(core: Engine) -> None:
-    for name, status in (("a", "completed"), ("b", "draft")):
+def test_checkouts_are_told_by_price_also_where_two_have_one_name(core: Engine) -> None:
+    for name, status in (("a", "completed"), ("b", "draft"), ("c", "paid")):
         bought(core, name, status=status, opened_at=NOON)
-    add_line(core, "txn_a", "pri_1")
-    add_line(core, "txn_a", "pri_2")
-    add_line(core, "txn_b", "pri_1")
+    for name, price in (("a", "1"), ("a", "2"), ("b", "1")):
+        add_line(core, f"txn_{name}", f"pri_{price}")
+    add_line(core, "txn_a", "pri_1", "the same price once more")
+    for price in ("pri_1", "pri_2"):
+        add(core, Price, provider="paddle", id=price, name="Monthly\u202e")
 
-    assert digest(core).checkouts_by_price == {
-        "pri_1": Conversion(2, 1),
-        "pri_2": Conversion(1, 1),
-    }
+    found = digest(core)
+
+    assert found.checkouts_by_price == (
+        Conversion("paddle", "pri_1", "Monthly\\u202e", 2, 1),
+        Conversion("paddle", "pri_2", "Monthly\\u202e", 1, 1),
+    )
+    # One whose lines nobody has told yet is a checkout too.
+    assert (found.checkouts_opened, found.checkouts_paid) == (3, 2)
+
+
+def test_of_many_prices_the_rare_ones_are_counted(core: Engine) -> None:
+    bought(core, "a", opened_at=NOON)
+    bought(core, "b", opened_at=NOON)
+    for number in range(13):
+        add_line(core, "txn_a", f"pri_{number:02}")
+    add_line(core, "txn_b", "pri_12")
+
+    found = digest(core)
+
+    named = [one.price_id for one in found.checkouts_by_price]
+    assert named == ["pri_12", *(f"pri_{number:02}" for number in range(9))]
+    assert found.checkouts_prices_more == 3
