@@ -1,10 +1,17 @@
 """The table of commands, and the group that imports each only when it is run."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any, NamedTuple
 
 import typer
 from typer.core import TyperCommand, TyperGroup
+
+#: Of ``sysexits.h``: nothing was looked at or done, so no other code may be said.
+EXIT_USAGE = 64
+#: What the library has for the same, and ``status`` and ``doctor`` for the worst.
+LIBRARYS_USAGE = 2
 
 
 class Place(NamedTuple):
@@ -108,6 +115,16 @@ def loaded(name: str) -> Any:  # noqa: ANN401 (a command of the library's own co
 class Commands(TyperGroup):
     """All commands; what is only listed is not imported, which takes seconds."""
 
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 (as the library has it)
+        """Read the options that stand before the command."""
+        with _mistyped():
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 (as the library has it)
+        """Read what a command is given, and run it."""
+        with _mistyped():
+            return super().invoke(ctx)
+
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401 (as the library has it)
         """Return the names."""
         del ctx
@@ -123,3 +140,14 @@ class Commands(TyperGroup):
         """Return the command that is to be run."""
         name, _, rest = super().resolve_command(ctx, args)
         return name, name and loaded(name), rest
+
+
+@contextmanager
+def _mistyped() -> Iterator[None]:
+    """Let what no command understands end with a code that is no command's answer."""
+    try:
+        yield
+    except typer.TyperException as error:
+        if error.exit_code == LIBRARYS_USAGE:
+            error.exit_code = EXIT_USAGE
+        raise

@@ -7,6 +7,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from worker.cli.commands import EXIT_USAGE
 from worker.cli.output import console, print_json, say_problem, shown
 from worker.errors import PaddlewheelError, SettingsError
 from worker.settings import settings
@@ -15,8 +16,6 @@ from worker.status import Level
 if TYPE_CHECKING:
     from worker.doctor.examine import Result
 
-#: Of ``sysexits.h``: nothing was looked at, so none of the others may be said.
-EXIT_USAGE = 64
 EDIT = "edit .env or the environment (README, Settings)"
 STYLES = {"ok": "green", "look": "yellow", "broken": "red", "skipped": "dim"}
 SENTENCES = {
@@ -39,7 +38,7 @@ def doctor(
 ) -> None:
     """Look at everything this needs to work.
 
-    Exit code 0: well, 1: look, 2: broken, 64: there is no such check.
+    Exit code 0: well, 1: look, 2: broken, 64: mistyped.
     """
     # Here: it knows everything, and every other command would wait for its imports.
     from worker.doctor.examine import chosen, examine, level_of, mend  # noqa: PLC0415

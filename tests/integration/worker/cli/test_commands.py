@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import Engine, text
 
+from worker.cli.commands import EXIT_USAGE
 from worker.servers.postgres import Postgres
 from worker.settings import ROOT
 
@@ -80,3 +81,17 @@ def test_what_strangers_wrote_never_steers_the_terminal(
     assert not {"\x1b", "\x07", "\u202e"} & set(shown.stdout)
     assert "[red]" in shown.stdout
     assert [letter["error_class"] for letter in json.loads(listed.stdout)] == ["E"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["doctor --fxi", "status --fxi", "--fxi", "docter", "reconcile everything"],
+)
+def test_what_is_mistyped_ends_with_a_code_that_is_no_answer(
+    command: Command, words: str
+) -> None:
+    result = command(words)
+
+    assert result.returncode == EXIT_USAGE
+    assert result.stdout == ""
+    assert "Traceback" not in result.stderr
