@@ -81,7 +81,7 @@ class OutgoingHttp:
         """Hang up."""
         self._pool.close()
 
-    def post(
+    def send(
         self,
         request: Request,
         deadline: Deadline,
@@ -111,7 +111,7 @@ class OutgoingHttp:
 
         self._network.deadline = deadline
         try:
-            return self._post(request, trace)
+            return self._send(request, trace)
         except (*WHATEVER_HTTP, OSError) as error:
             said = f"no answer: {type(error).__name__}"
             if not is_out:
@@ -119,7 +119,7 @@ class OutgoingHttp:
             late = isinstance(error, (httpcore.TimeoutException, TimeoutError))
             raise (TimeoutError if late else ConnectionError)(said) from None
 
-    def _post(self, request: Request, trace: Callable[..., None]) -> Answer:
+    def _send(self, request: Request, trace: Callable[..., None]) -> Answer:
         url = _taken_apart(request.url)
         self._network.scheme = url.scheme
         address = httpcore.URL(

@@ -116,7 +116,7 @@ class PlatformHook:
         headers = signed(self._signer, news)
         request = Request(self._url, headers, news.body.encode())
         try:
-            answer = self._http.post(request, deadline)
+            answer = self._http.send(request, deadline)
         except TimeoutError as error:
             raise UnreachableError(str(error)) from None
         except ConnectionError as error:

@@ -110,7 +110,7 @@ class WhatsApp:
         languages = languages_of(message.recipient.locale)
         wanted = [one for one in languages if one not in self._missing]
         for language in wanted or languages[-1:]:
-            answer = self._http.post(
+            answer = self._http.send(
                 self._request(message, language), deadline, attempt
             )
             if _code_of(answer) != NO_TEMPLATE:

@@ -9,6 +9,9 @@ from enum import StrEnum
 
 from worker.doctor.scene import Scene
 
+#: What is to be typed where it may pass by itself.
+AGAIN = "./paddlewheel doctor, once more in a minute"
+
 
 class Severity(StrEnum):
     """How an answer is meant; worst last."""
@@ -45,7 +48,8 @@ class Check:
     look: Callable[[Scene], Iterable[Verdict]]
     #: Checks that must not be broken for this one to have anything to say.
     needs: tuple[str, ...] = ()
-    #: How it is meant if no answer comes in time.
+    #: How it is meant if it cannot be told: no answer in time, or an error of ours.
+    #: LOOK for what cannot break anything, and for what others are slow to answer.
     silence: Severity = Severity.BROKEN
     #: Mends what may be mended unasked, and says what it did; it must be harmless to
     #: do twice.

@@ -51,7 +51,7 @@ def post(
     http = OutgoingHttp(reach)
     try:
         request = Request(url, {"x-one": "1"}, b"hello")
-        return http.post(request, Deadline(seconds), begin)
+        return http.send(request, Deadline(seconds), begin)
     finally:
         http.close()
 
@@ -226,7 +226,7 @@ def test_begin_comes_before_the_first_byte_of_each_request(platform: Platform) -
     http = OutgoingHttp(LOCAL)
     request = Request(platform.url, {}, b"hello")
     for _ in range(2):
-        http.post(request, Deadline(60), lambda: seen.append(len(platform.hooks)))
+        http.send(request, Deadline(60), lambda: seen.append(len(platform.hooks)))
     http.close()
     assert seen == [0, 1]
 

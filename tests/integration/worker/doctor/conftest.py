@@ -1,6 +1,7 @@
 """A deployment that is well: each test breaks one thing of it."""
 
 import json
+import socket
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,3 +134,10 @@ def beat(engine: Engine, *names: str, ago: str = "0 s") -> None:
                 VALUES (:name, now() - CAST(:ago AS interval), now())"""),
                 {"name": name, "ago": ago},
             )
+
+
+@pytest.fixture
+def black_hole() -> Iterator[int]:
+    """A port where connections are taken and nothing is ever said."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield int(server.getsockname()[1])
