@@ -7,12 +7,7 @@ from typing import Any
 
 from celery.worker.control import inspect_command
 
-from worker.release_mark import release_mark
-
-#: How the question is called.
-ABOUT = "about"
-#: Read when the worker starts: later another release may lie on the disk.
-RELEASE = release_mark()
+from worker.release_mark import ABOUT, release_mark
 
 
 @inspect_command(name=ABOUT)
@@ -20,6 +15,6 @@ def about(state: Any, **_: Any) -> dict[str, Any]:  # noqa: ANN401 (Celery's)
     """Say which release this worker runs, and how many processes it has."""
     pool = getattr(state.consumer, "pool", None)
     return {
-        "release": RELEASE,
+        "release": release_mark(),
         "processes": int(getattr(pool, "num_processes", 0) or 0),
     }

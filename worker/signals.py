@@ -31,6 +31,7 @@ from worker.notices.template_check import check_templates
 from worker.outcome import DeadLettered
 from worker.parent_database import parent_engine
 from worker.quarantine import quarantine
+from worker.release_mark import release_mark
 from worker.sentry import start_sentry
 from worker.settings import Settings, settings
 from worker.stray import Fault, stray_of_run
@@ -69,6 +70,8 @@ def start_in_worker(**_: object) -> None:
     """Report what the parent meets; its children inherit it."""
     pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_LIMIT = LAST_WORDS_TENTHS
     start_sentry(settings(), "worker")
+    # Kept: later another release may lie on the disk.
+    release_mark()
     check_start(settings())
 
 

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 from worker import roll_call
 from worker.doctor.scene import Scene
+from worker.release_mark import ABOUT
 from worker.roll_call import Answers, BrokerAwayError
-
-ABOUT = "about"
 
 
 @dataclass(frozen=True, slots=True)
