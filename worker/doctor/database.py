@@ -8,11 +8,11 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from worker.doctor.check import Check, Verdict, broken, look, ok
+from worker.doctor.check import AGAIN, Check, Severity, Verdict, broken, look, ok
 from worker.doctor.scene import Scene
 from worker.doctor.workers import abouts
+from worker.environment import stamp_of
 from worker.partition import make_partitions
 from worker.settings import ROOT
 from worker.wording import counted
@@ -22,32 +22,35 @@ LEAST_VERSION = 150_000
 #: Leases and retries go by the database's clock, signatures by ours.
 FEW_SECONDS = 2.0
 EDIT = "set DATABASE_URL to where it runs (make up starts one on this machine)"
-#: What libpq says, and what it means; a text with a cause is all that it gives.
+ROOM = "raise max_connections, or lower -c in the Procfile"
+#: What libpq says, what it means, and what to do; a text is all that it gives.
 CAUSES = (
-    ("password authentication failed", "does not take the user or the password"),
-    ("does not exist", "knows no such database or user"),
-    ("too many clients", "has no connection left"),
-    ("remaining connection slots", "has no connection left"),
-    ("starting up", "is just starting"),
-    ("shutting down", "is shutting down"),
-    ("connection refused", "is not there: nothing listens at its address"),
-    ("resolve host", "is not there: its name leads nowhere"),
-    ("timeout", "does not answer: it hangs, or a firewall swallows what is sent"),
+    ("password authentication failed", "does not take the user or the password", EDIT),
+    ("does not exist", "knows no such database or user", EDIT),
+    ("too many clients", "has no connection left", ROOM),
+    ("remaining connection slots", "has no connection left", ROOM),
+    ("starting up", "is just starting", AGAIN),
+    ("shutting down", "is shutting down", AGAIN),
+    ("connection refused", "is not there: nothing listens at its address", EDIT),
+    ("resolve host", "is not there: its name leads nowhere", EDIT),
+    ("timeout", "does not answer: it hangs, or a firewall swallows what is sent", EDIT),
 )
 #: Of a process with a pool: one, and one more in need.
 OF_A_POOL = 2
 #: Receiver, beat, watchman, sweepers' parents, an operator's commands.
 OF_THE_OTHERS = 12
 
+# Who may not see others' sessions (pg_read_all_stats) sees of them the database alone,
+# which none of the server's own processes has but for a few that come and go.
 _ROOM = text("""
 SELECT current_setting('max_connections')::int
          - current_setting('superuser_reserved_connections')::int
          - coalesce(current_setting('reserved_connections', true), '0')::int AS most,
        count(*) FILTER (WHERE application_name LIKE 'paddlewheel%') AS ours,
        count(*) FILTER (WHERE application_name NOT LIKE 'paddlewheel%') AS others
-FROM pg_stat_activity WHERE backend_type = 'client backend'
+FROM pg_stat_activity
+WHERE coalesce(backend_type = 'client backend', datid IS NOT NULL)
 """)
-_STAMP = text("SELECT environment FROM deployment WHERE id = 1")
 _HEADS = text("SELECT version_num FROM alembic_version ORDER BY 1")
 _PARTITIONS = text("""
 SELECT count(*) FROM generate_series(0, 1) AS ahead
@@ -62,8 +65,8 @@ def _database(scene: Scene) -> Iterable[Verdict]:
         with scene.reading() as connection:
             version = connection.dialect.server_version_info or (0,)
             number = int(connection.scalar(text("SHOW server_version_num")))
-    except (OperationalError, PoolTimeoutError) as error:
-        yield broken(f"The database {cause_of(error)}.", EDIT)
+    except OperationalError as error:
+        yield _unreachable(error)
         return
     shown = ".".join(map(str, version))
     if number < LEAST_VERSION:
@@ -74,13 +77,12 @@ def _database(scene: Scene) -> Iterable[Verdict]:
     yield ok(f"PostgreSQL {shown} answers in {passed:.0f} ms")
 
 
-def cause_of(error: Exception) -> str:
-    """Return in words why a connection did not come about; quotes nothing."""
-    said = str(getattr(error, "orig", error)).lower()
-    return next(
-        (words for part, words in CAUSES if part in said),
-        "refuses the connection",
-    )
+def _unreachable(error: OperationalError) -> Verdict:
+    """Say why a connection did not come about; quotes nothing."""
+    said = str(error.orig).lower()
+    told = ((words, command) for part, words, command in CAUSES if part in said)
+    words, command = next(told, ("refuses the connection", EDIT))
+    return broken(f"The database {words}.", command)
 
 
 def _migrations(scene: Scene) -> Iterable[Verdict]:
@@ -106,8 +108,8 @@ def _migrations(scene: Scene) -> Iterable[Verdict]:
 
 def _stamp(scene: Scene) -> Iterable[Verdict]:
     wanted = scene.config.paddle_environment
-    with scene.reading() as connection:
-        found = connection.scalar(_STAMP)
+    with scene.room:
+        found = stamp_of(scene.engine)
     if found is None:
         words = "The database does not bear the name of an environment yet."
         yield look(words, "./paddlewheel release")
@@ -133,7 +135,7 @@ def _partitions(scene: Scene) -> Iterable[Verdict]:
 
 
 def _make_partitions(scene: Scene) -> str:
-    with scene.engine.begin() as connection:
+    with scene.room, scene.engine.begin() as connection:
         made = make_partitions(connection)
     return f"made {counted(made, 'partition')}"
 
@@ -147,11 +149,10 @@ def _connections(scene: Scene) -> Iterable[Verdict]:
         f"{counted(len(workers), 'worker')} and the others may need {needed} of"
         f" {room.most} connections; {room.others} are somebody else's"
     )
-    command = "raise max_connections, or lower -c in the Procfile"
     if room.ours + room.others >= room.most:
-        yield broken(f"No connection is left: {words}.", command)
+        yield broken(f"No connection is left: {words}.", ROOM)
     elif needed + room.others > room.most:
-        yield look(f"Under load connections will run out: {words}.", command)
+        yield look(f"Under load connections will run out: {words}.", ROOM)
     else:
         yield ok(f"{words}")
 
@@ -202,6 +203,7 @@ CHECKS = (
         needs=("database", "migrations"),
         fix=_make_partitions,
         fixes="makes the missing partitions",
+        silence=Severity.LOOK,
     ),
     Check(
         "connections",

@@ -8,7 +8,9 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from worker.channels.deadline import Deadline
+from worker.database import is_machinery
 from worker.doctor.check import (
+    AGAIN,
     Check,
     Severity,
     Verdict,
@@ -24,6 +26,8 @@ from worker.providers.errors import ApiBusyError, ApiDownError, ApiRefusedError
 from worker.providers.paddle.permissions import KEYS
 from worker.status import Level
 
+#: SQLSTATEs of what a migration would have made: a table, a column.
+UNMIGRATED = ("42P01", "42703")
 LEVELS = {Severity.LOOK: Level.LOOK, Severity.BROKEN: Level.NOW}
 
 
@@ -44,8 +48,13 @@ class Result:
         return worst_of(self.verdicts)
 
     def as_json(self) -> dict[str, Any]:
-        """Return it as JSON can hold it."""
-        return {**asdict(self), "severity": self.severity}
+        """Return what ``docs/doctor.md`` tells of, as JSON can hold it."""
+        return {
+            "check": self.check,
+            "severity": self.severity,
+            "verdicts": [asdict(one) for one in self.verdicts],
+            "done": self.done,
+        }
 
 
 def chosen(checks: Sequence[Check], names: Sequence[str]) -> list[Check]:
@@ -121,23 +130,23 @@ def _answer(
         verdicts = tuple(check.look(scene))
         answers[check.name] = verdicts or (skipped("there is nothing to look at"),)
     except Exception as error:  # noqa: BLE001 (an error is an answer)
-        answers[check.name] = (_verdict_of(error),)
+        answers[check.name] = (_verdict_of(error, check.silence),)
 
 
-def _verdict_of(error: Exception) -> Verdict:
+def _verdict_of(error: Exception, silence: Severity) -> Verdict:
     if isinstance(error, ApiRefusedError):
         return broken(f"{error}.", f"set PADDLE_API_KEY ({KEYS})")
     if isinstance(error, ApiBusyError | ApiDownError):
-        return look(f"Paddle's API {error}.", "./paddlewheel doctor, in a minute")
+        return look(f"Paddle's API {error}.", AGAIN)
     if isinstance(error, PaddlewheelError):
         return broken(str(error), "./paddlewheel doctor, when that is changed")
-    if isinstance(error, SQLAlchemyError):
-        words = f"The database refuses the question: {failure_of(error).sentence}."
+    said = failure_of(error).sentence
+    if getattr(getattr(error, "orig", None), "sqlstate", None) in UNMIGRATED:
+        words = f"The database lacks a table or a column of this release: {said}."
         return broken(words, "./paddlewheel release")
-    return broken(
-        f"This could not be looked at: {failure_of(error).sentence}.",
-        "./paddlewheel doctor",
-    )
+    if is_machinery(error):
+        return look(f"The database did not come to answer this: {said}.", AGAIN)
+    return Verdict(silence, f"This could not be looked at: {said}.", AGAIN)
 
 
 def _without_followers(

@@ -6,7 +6,7 @@ import httpx
 from sqlalchemy import text
 
 from worker.alerts.silent import LINES, URGENT
-from worker.doctor.check import Check, Verdict, broken, look, ok, skipped
+from worker.doctor.check import Check, Severity, Verdict, broken, look, ok, skipped
 from worker.doctor.scene import CALL_SECONDS, Scene
 from worker.doctor.workers import abouts, served
 from worker.flower_links import flower_url
@@ -137,6 +137,7 @@ CHECKS = (
         " cannot be asked).",
         _releases,
         needs=("broker",),
+        silence=Severity.LOOK,
     ),
     Check(
         "beat",
@@ -149,6 +150,12 @@ CHECKS = (
         "The watchman has shown himself lately.",
         _watchman,
         needs=("database", "migrations"),
+        silence=Severity.LOOK,
     ),
-    Check("flower", "Flower answers and takes `FLOWER_BASIC_AUTH`.", _flower),
+    Check(
+        "flower",
+        "Flower answers and takes `FLOWER_BASIC_AUTH`.",
+        _flower,
+        silence=Severity.LOOK,
+    ),
 )

@@ -41,20 +41,21 @@ class Scene:
         self.config = config
         # Kept by nobody: what hangs when we are done must not be left open.
         self._engine = parent_engine(config)
-        self._room = threading.BoundedSemaphore(CONNECTIONS)
+        #: Taken by whoever opens one of ``engine``'s connections.
+        self.room = threading.BoundedSemaphore(CONNECTIONS)
         self._known: dict[str, Any] = {}
         self._locks: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
 
     @property
     def engine(self) -> Engine:
-        """Connections for what mends something."""
+        """Connections to the database, to be opened in the ``room`` there is."""
         return self._engine
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Open a transaction that cannot write."""
-        with self._room, self._engine.begin() as connection:
+        with self.room, self._engine.begin() as connection:
             connection.execute(text("SET TRANSACTION READ ONLY"))
             yield connection
 
@@ -88,6 +89,7 @@ class _Turns:
     """
 
     def __init__(self, scene: Scene) -> None:
+        self._room = scene.room
         self._gate: budget.Budget | OpenGate = budget.Budget(
             scene.engine,
             Paddle.name,
@@ -104,7 +106,7 @@ class _Turns:
         """
         deadline = Deadline(CALL_SECONDS)
         try:
-            within(Deadline(TURN_SECONDS), self._gate.enter)
+            within(Deadline(TURN_SECONDS), self._enter)
         except NoTurnError:
             raise
         except (SQLAlchemyError, TimeoutError):
@@ -117,4 +119,12 @@ class _Turns:
         if not isinstance(error, ApiBusyError):
             return
         with suppress(SQLAlchemyError, TimeoutError):
-            within(Deadline(TURN_SECONDS), lambda: self._gate.leave(error))
+            within(Deadline(TURN_SECONDS), lambda: self._leave(error))
+
+    def _enter(self) -> None:
+        with self._room:
+            self._gate.enter()
+
+    def _leave(self, error: ApiBusyError) -> None:
+        with self._room:
+            self._gate.leave(error)

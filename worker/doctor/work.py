@@ -3,13 +3,21 @@
 from collections.abc import Iterable
 from datetime import timedelta
 
-from models.alerts import Severity
+from models.alerts import Severity as AlertSeverity
 from worker.alerts import backlog
 from worker.alerts.backlog import Part
 from worker.alerts.cursor_age import finding_of, known_age
 from worker.alerts.waiting import INSIDE
 from worker.alerts.words import span
-from worker.doctor.check import Check, Verdict, broken, look, ok, skipped
+from worker.doctor.check import (
+    Check,
+    Severity,
+    Verdict,
+    broken,
+    look,
+    ok,
+    skipped,
+)
 from worker.doctor.paddle import NO_KEY
 from worker.doctor.scene import Scene
 from worker.errors import PaddlewheelError
@@ -53,7 +61,7 @@ def _compared(scene: Scene) -> Iterable[Verdict]:
                 found = finding_of(
                     provider, known.since, known.age, is_begun=known.is_begun
                 )
-                say = broken if found.severity is Severity.CRITICAL else look
+                say = broken if found.severity is AlertSeverity.CRITICAL else look
                 yield say(found.summary, found.next_steps[0])
             else:
                 words = span(known.age // timedelta(seconds=1))
@@ -109,6 +117,7 @@ CHECKS = (
         needs=("database", "migrations"),
         fix=lambda scene: _ring(scene, "parked.release"),
         fixes="rings for `parked.release`: what has an offer by now is given",
+        silence=Severity.LOOK,
     ),
     Check(
         "comparison",

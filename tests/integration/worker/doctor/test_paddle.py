@@ -1,18 +1,22 @@
 """The doctor names what is wrong with the key and the destination."""
 
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from http.server import BaseHTTPRequestHandler
 
 import pytest
-import time_machine
 from sqlalchemy import Engine, text
 
 from tests.factories import rows
+from tests.fixtures.answering import Answering
 from tests.integration.worker.doctor.conftest import Ask, Configure, Deployment
 from worker.providers.paddle.connection import NEEDED
 from worker.providers.paddle.permissions import permission_of
 
 KEY_ID = "apikey_01gtgztp8f4kek3yd4g1wrksa3"
 NEW_KEY = f"pdl_sdbx_{KEY_ID}_q6TGTJyvoIz7LDtXT65bX7_AQO"
+#: What a clock may be off, less than any test's is.
+TOLERANCE = 60
 BREAKER = "SELECT failures, paused_until FROM provider_budgets"
 WHOLE = ("permissions", "destination", "address", "events", "traffic", "secret")
 
@@ -274,16 +278,40 @@ def key_of_today(engine: Engine, configured: Configure) -> Engine:
     return engine
 
 
+@pytest.mark.parametrize(
+    ("off", "expected"),
+    [
+        (timedelta(minutes=-3), (2, "ahead of Paddle's: every delivery is refused.")),
+        (timedelta(minutes=3), (2, "behind Paddle's: every delivery is refused.")),
+        (timedelta(seconds=30), (1, "behind Paddle's.")),
+        (timedelta(), (0, "of Paddle's")),
+    ],
+    ids=["ahead", "behind", "somewhat", "right"],
+)
 def test_a_clock_that_is_off_from_paddles_is_told(
-    ask: Ask, deployment: Deployment
+    ask: Ask,
+    deployment: Deployment,
+    answering: Answering,
+    off: timedelta,
+    expected: tuple[int, str],
 ) -> None:
-    with time_machine.travel(datetime.now(UTC) + timedelta(minutes=3), tick=True):
-        told = ask("Paddle's clock")
-
-    assert told.exit_code == 2
-    assert "ahead of Paddle's: every delivery is refused" in told.words(
-        "Paddle's clock"
+    deployment.settings(
+        paddle_api_url=answering.url, paddle_tolerance_seconds=TOLERANCE
     )
+    answering.answer = lambda request: tell_the_time(request, datetime.now(UTC) + off)
+
+    told = ask("Paddle's clock")
+
+    assert told.exit_code == expected[0]
+    assert told.words("Paddle's clock").endswith(expected[1])
+
+
+def tell_the_time(request: BaseHTTPRequestHandler, now: datetime) -> None:
+    """Answer as a server with another clock, which ``Date`` alone tells."""
+    request.send_response_only(200)
+    request.send_header("date", format_datetime(now, usegmt=True))
+    request.send_header("content-length", "0")
+    request.end_headers()
 
 
 def tell(engine: Engine, event_type: str, key_id: str, end: datetime) -> None:
