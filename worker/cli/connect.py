@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -9,17 +10,22 @@ from typing import Annotated
 import typer
 from dotenv import dotenv_values
 from rich.text import Text
+from sqlalchemy import Engine
 
+from worker.budget import Budget, Lane, Patient
 from worker.cli.database import database
 from worker.cli.output import console, print_json, shown
 from worker.connect.connect import Connecting
 from worker.connect.env_file import values_in
 from worker.connect.errors import ConnectError
 from worker.connect.plan import Plan, plan_of
+from worker.connect.proof import Patience
+from worker.connect.turns import Turns
 from worker.errors import PaddlewheelError, SettingsError
-from worker.providers.api import OpenGate
+from worker.providers.api import Gate, OpenGate
 from worker.providers.paddle.account import Account
 from worker.providers.paddle.connection import PaddleConnection
+from worker.providers.paddle.provider import Paddle
 from worker.settings import (
     Environment,
     Settings,
@@ -30,6 +36,8 @@ from worker.settings import (
 )
 
 CALL_SECONDS = 10.0
+#: For a turn, before each request.
+TURN_PATIENCE = timedelta(minutes=1)
 USUAL_CATALOG = Path("catalog.toml")
 
 
@@ -75,10 +83,16 @@ def connect(  # noqa: PLR0913 (each is an option)
 def _connecting(opened: ExitStack, plan: Plan, wait: float) -> Connecting:
     config = _settings(plan)
     engine = opened.enter_context(database(config=config)) if config else None
-    account = Account(plan.address, plan.key, frozenset(plan.secrets), OpenGate())
+    gate = _gate(engine, config) if engine and config else OpenGate()
+    account = Account(plan.address, plan.key, frozenset(plan.secrets), gate)
     api = opened.enter_context(PaddleConnection(account, CALL_SECONDS))
     catalog = config.catalog_file if config else USUAL_CATALOG
-    return Connecting(plan, api, catalog, engine, wait)
+    return Connecting(plan, api, catalog, engine, Patience(wait))
+
+
+def _gate(engine: Engine, config: Settings) -> Gate:
+    budget = Budget(engine, Paddle.name, Lane.LIVE, config)
+    return Turns(Patient(budget, TURN_PATIENCE))
 
 
 def _failure(error: PaddlewheelError) -> dict[str, object]:

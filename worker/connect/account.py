@@ -1,12 +1,18 @@
 """Sets a Paddle account up: what the key may, and where it delivers."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from worker.connect import destination
 from worker.connect.errors import ConnectError
 from worker.connect.plan import Plan
+from worker.errors import PaddlewheelError
+from worker.failures import failure_of
 from worker.providers.errors import ApiDownError
 from worker.providers.paddle.connection import (
     FOR_CHECKOUTS,
@@ -19,6 +25,8 @@ from worker.settings import Environment
 
 #: Of the destinations that we make.
 DESCRIPTION = "Paddlewheel"
+
+log = structlog.get_logger()
 
 
 def check_permissions(api: PaddleConnection) -> list[str]:
@@ -95,11 +103,29 @@ def taking_simulations(
     if plan.environment is not Environment.PRODUCTION:
         yield
         return
-    api.change_setting(setting_id, {"traffic_source": "all"})
+    usual = {"traffic_source": destination.traffic_of(plan.environment)}
+    back = partial(api.change_setting, setting_id, usual)
+    with undone(back, setting_id):
+        api.change_setting(setting_id, {"traffic_source": "all"})
+        yield
+    back()
+
+
+@contextmanager
+def undone(undo: Callable[[], object], setting_id: str) -> Iterator[None]:
+    """Undo what was done to a destination if it fails or is interrupted.
+
+    Why it failed is what is raised; what goes wrong in undoing it is logged.
+    """
     try:
         yield
-    finally:
-        api.change_setting(setting_id, {"traffic_source": "platform"})
+    except BaseException:
+        try:
+            undo()
+        except (PaddlewheelError, SQLAlchemyError) as error:
+            told = failure_of(error).sentence
+            log.warning("destination_not_put_back", setting=setting_id, error=told)
+        raise
 
 
 def _created(api: PaddleConnection, plan: Plan, wanted: Mapping[str, Any]) -> Setting:

@@ -12,7 +12,8 @@ from worker.connect.catalog import OnSale, pulled
 from worker.connect.errors import ConnectError, during
 from worker.connect.plan import Plan
 from worker.connect.proof import STEP as SIMULATION
-from worker.connect.proof import Proof
+from worker.connect.proof import Patience, Proof
+from worker.connect.secrets import STEP as SECRET
 from worker.connect.secrets import keep
 from worker.environment import stamp_of
 from worker.providers.paddle.connection import PaddleConnection
@@ -44,7 +45,7 @@ class Connecting:
     catalog_file: Path
     #: None: there is no database yet.
     engine: Engine | None
-    wait_seconds: float = 30.0
+    patience: Patience
 
     def steps(self) -> Iterator[Step]:
         """Connect, step by step; what has come is done.
@@ -59,23 +60,24 @@ class Connecting:
         with during("destination"):
             setting, done = account.set_up(self.api, self.plan)
         yield Step("destination", f"{setting.id} {done}")
-        with during("secret"):
+        with during(SECRET):
             listed = account.secrets_of(self.api)
             kept = keep(self.plan, setting.endpoint_secret_key, listed)
-        yield Step("secret", kept)
+        yield Step(SECRET, kept)
         yield from self._prices()
         with (
             during(SIMULATION),
             account.taking_simulations(self.api, self.plan, setting.id),
         ):
-            arrived = self._proof().run(setting.id)
+            is_new = setting.endpoint_secret_key not in self.plan.secrets
+            arrived = self._proof().run(setting, is_new=is_new)
         yield Step(SIMULATION, f"{arrived}: works" if self.engine else arrived)
 
     def rotation(self) -> Iterator[Step]:
         """Change the secret: prepare it, or, prepared, go over to it."""
         yield from self._before()
         yield from (
-            Step("secret", words)
+            Step(SECRET, words)
             for words in rotation.rotate(self.api, self.plan, self._proof())
         )
 
@@ -114,7 +116,7 @@ class Connecting:
         yield Step("catalog", _told(on_sale))
 
     def _proof(self) -> Proof:
-        return Proof(self.api, self.engine, self.wait_seconds)
+        return Proof(self.api, self.engine, self.patience)
 
 
 def _told(on_sale: OnSale) -> str:

@@ -58,10 +58,25 @@ def _replace(file: Path, text: str) -> None:
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as written:
             written.write(text)
-            os.fchmod(written.fileno(), MODE)
+            if file.exists():
+                _give(handle, file)
+            os.fchmod(handle, MODE)
             written.flush()
-            os.fsync(written.fileno())
+            os.fsync(handle)
         Path(name).replace(file)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def _give(handle: int, file: Path) -> None:
+    """Give what is written to the owner of the file that it replaces."""
+    owner = file.stat()
+    try:
+        os.fchown(handle, owner.st_uid, owner.st_gid)
+    except PermissionError:
+        message = (
+            f"{file} belongs to user {owner.st_uid} and group {owner.st_gid}, and could"
+            " not be given back to them: run it as that user, or as root."
+        )
+        raise PaddlewheelError(message) from None

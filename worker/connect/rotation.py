@@ -7,6 +7,7 @@ first one falls asleep. What comes twice meanwhile is told by its id.
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 
 from worker.connect import account
 from worker.connect.destination import bare
@@ -14,10 +15,8 @@ from worker.connect.errors import ConnectError, during
 from worker.connect.plan import Plan
 from worker.connect.proof import STEP as SIMULATION
 from worker.connect.proof import Proof
-from worker.connect.secrets import keep
+from worker.connect.secrets import STEP, keep
 from worker.providers.paddle.connection import PaddleConnection, Setting
-
-STEP = "secret"
 
 
 def rotate(api: PaddleConnection, plan: Plan, proof: Proof) -> Iterator[str]:
@@ -67,15 +66,15 @@ def _go_over(
         yield keep(plan, new.endpoint_secret_key, account.secrets_of(api))
         yield "start the receiver anew, then run this again to go over"
         return
-    api.change_setting(new.id, account.wanted_of(api, plan))
+    wanted = account.wanted_of(api, plan)
+    # Awake it would be refused what the old one delivers, for as long as that lasts.
+    asleep = partial(api.change_setting, new.id, {"active": False})
+    with account.undone(asleep, new.id), during(SIMULATION):
+        api.change_setting(new.id, wanted)
+        with account.taking_simulations(api, plan, new.id):
+            arrived = proof.run(new)
+    # Nothing is told before: what is interrupted while it tells goes on with nobody.
     yield f"{new.id} awake, beside {old.id}"
-    try:
-        with during(SIMULATION), account.taking_simulations(api, plan, new.id):
-            arrived = proof.run(new.id)
-    except ConnectError:
-        # Awake it would be refused what the old one delivers, for as long as that lasts.
-        api.change_setting(new.id, {"active": False})
-        raise
     yield f"with the new secret: {arrived}"
     api.change_setting(old.id, {"active": False})
     yield (

@@ -4,8 +4,10 @@ import re
 from collections.abc import Collection, Sequence
 
 from worker.connect.env_file import write
+from worker.connect.errors import ConnectError
 from worker.connect.plan import Plan
 
+STEP = "secret"
 NAME = "PADDLE_WEBHOOK_SECRETS"
 #: Paddle writes the destination's id into its secret; the rest is secret.
 _OPEN = re.compile(r"pdl_ntfset_[a-z\d]{26}(?=_)|.{0,4}")
@@ -18,7 +20,12 @@ def keep(plan: Plan, secret: str, listed: Collection[str]) -> str:
         plan: Where to, and the secrets so far.
         secret: The one to be there.
         listed: Those of all destinations of the account.
+
+    Raises:
+        ConnectError: There is none, and without one every delivery is refused.
     """
+    if not secret:
+        raise ConnectError(STEP, "Paddle does not tell the secret. Run it again.")
     kept, gone = with_newest(secret, plan.secrets, listed)
     named = ", ".join(map(_named, gone))
     left_out = f"; left out, as no destination has them: {named}" if gone else ""

@@ -5,7 +5,7 @@ https://developer.paddle.com/api-reference/simulations/overview.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 
@@ -56,8 +56,9 @@ class Setting(Identity):
     active: bool
     traffic_source: str
     subscribed_events: list[_Named]
+    #: Nothing is verified without: an answer that leaves it out is none.
+    endpoint_secret_key: Annotated[str, msgspec.Meta(min_length=1)]
     description: str = ""
-    endpoint_secret_key: str = ""
 
     @property
     def subscribed(self) -> frozenset[str]:

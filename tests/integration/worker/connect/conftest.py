@@ -18,10 +18,12 @@ from local_paddle.server import LocalPaddle, Options, running
 from tests.catalog import catalog_text
 from tests.factories import add_bytes
 from tests.fixtures.configuration import WEBHOOK_SECRET
+from tests.fixtures.processes import WAIT_SECONDS
 from web_hook.verify import Accepted, verify
 from worker.connect.connect import Connecting, Step
 from worker.connect.errors import ConnectError
 from worker.connect.plan import Plan, plan_of
+from worker.connect.proof import Patience
 from worker.local_shop import Client
 from worker.providers.api import OpenGate
 from worker.providers.paddle.account import Account
@@ -45,10 +47,14 @@ class Inbox:
     altered: Callable[[bytes], bytes] = lambda body: body
     #: Whether it keeps what it takes.
     keeps: bool = True
+    #: What stands before it answers this, and it is not there.
+    absent: int = 0
 
     def take(self, header: str, body: bytes) -> int:
         """Answer a delivery."""
         body = self.altered(body)
+        if self.absent:
+            return self.absent
         known = tuple(secret.encode() for secret in self.secrets)
         verdict = verify(header.encode(), body, known, time.time(), 60)
         if not isinstance(verdict, Accepted):
@@ -87,6 +93,26 @@ def receiving(inbox: Inbox) -> Iterator[Inbox]:
 
 
 @dataclass
+class Waiting:
+    """Waits until Paddle has delivered; its time passes only by waiting."""
+
+    control: Client
+    #: Whether deliveries come to an end meanwhile.
+    delivers: bool = True
+    slept: list[float] = field(default_factory=list)
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, by its own time."""
+        if self.delivers:
+            assert self.control.wait_until_quiet(WAIT_SECONDS)
+        self.slept.append(seconds)
+
+    def patience(self, seconds: float = 30) -> Patience:
+        """Return the patience that waits so."""
+        return Patience(seconds, self.sleep, lambda: sum(self.slept))
+
+
+@dataclass
 class Scene:
     """All of it."""
 
@@ -97,6 +123,7 @@ class Scene:
     inbox: Inbox
     env_file: Path
     given: dict[str, str]
+    waiting: Waiting
 
     def plan(self, **changes: Any) -> Plan:
         """Return the plan, as the command makes it."""
@@ -109,20 +136,22 @@ class Scene:
         key = self.given["PADDLE_API_KEY"]
         return PaddleConnection(Account(address, key, frozenset(), OpenGate()), 10)
 
-    def connect(self, wait: float = 10, **changes: Any) -> list[Step]:
+    def connecting(
+        self, api: PaddleConnection, engine: Engine | None, **changes: Any
+    ) -> Connecting:
+        """Return what connects."""
+        catalog, patience = self.config.catalog_file, self.waiting.patience()
+        return Connecting(self.plan(**changes), api, catalog, engine, patience)
+
+    def connect(self, **changes: Any) -> list[Step]:
         """Connect once."""
-        plan = self.plan(**changes)
         with self.api() as api:
-            catalog = self.config.catalog_file
-            mine = Connecting(plan, api, catalog, self.engine, wait)
-            return list(mine.steps())
+            return list(self.connecting(api, self.engine, **changes).steps())
 
     def rotate(self, **changes: Any) -> list[Step]:
         """Do half a rotation."""
         with self.api() as api:
-            catalog = self.config.catalog_file
-            mine = Connecting(self.plan(**changes), api, catalog, self.engine, 10)
-            return list(mine.rotation())
+            return list(self.connecting(api, self.engine, **changes).rotation())
 
     def destinations(self) -> list[dict[str, Any]]:
         """Return our destinations, oldest first."""
@@ -161,8 +190,12 @@ def scene(
     with running(options) as (local, url), Client(url, API_KEY) as control:
         local.limit.allow(1_000_000)
         config = configured(
-            catalog_file=catalog, paddle_api_url=url, paddle_api_key=API_KEY
+            catalog_file=catalog,
+            paddle_api_url=url,
+            paddle_api_key=API_KEY,
+            paddle_requests_per_minute=10_000,
         )
         given = {"PADDLE_API_URL": url, "PADDLE_API_KEY": API_KEY}
         with receiving(Inbox(core)) as inbox:
-            yield Scene(config, core, local, control, inbox, tmp_path / "env", given)
+            env, waiting = tmp_path / "env", Waiting(control)
+            yield Scene(config, core, local, control, inbox, env, given, waiting)

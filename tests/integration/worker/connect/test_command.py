@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 from typer.testing import CliRunner
 
 from tests.factories import one
@@ -59,6 +60,23 @@ def test_the_command_connects_with_nothing_but_the_key(
     assert json.loads(again.stdout)[-1]["words"].endswith("works")
     assert secret in file.read_text()
     assert API_KEY not in first.output + again.output
+
+
+def test_what_it_asks_counts_among_what_workers_may_ask(scene: Scene) -> None:
+    with scene.engine.begin() as connection:
+        connection.execute(
+            text("""INSERT INTO provider_budgets
+            (provider, tokens, filled_at, paused_until)
+            VALUES ('paddle', 100, now(), now() + interval '1 h')""")
+        )
+    words = ("connect", "--environment", "local", "--url", scene.inbox.url)
+
+    told = CliRunner().invoke(app, (*words, "--json"))
+
+    (stopped,) = json.loads(told.stdout)
+    assert stopped["step"] == "permissions"
+    assert "is not asked now: it wants to be left alone" in stopped["words"]
+    assert scene.destinations() == []
 
 
 def test_a_catalog_never_goes_into_the_database_of_another_environment(

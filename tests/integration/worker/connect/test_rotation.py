@@ -3,10 +3,14 @@
 from unittest.mock import patch
 
 import pytest
+from sqlalchemy.exc import SQLAlchemyError
+from structlog.testing import capture_logs
 
 from tests.integration.worker.connect.conftest import Scene, begin
 from worker.connect import secrets as kept_secrets
 from worker.connect.errors import ConnectError
+from worker.providers.errors import ApiDownError
+from worker.providers.paddle.connection import PaddleConnection, Setting
 from worker.settings import Environment
 
 
@@ -114,6 +118,55 @@ def test_a_live_rotation_that_is_not_proven_takes_no_simulations(scene: Scene) -
 
     taken = [one["traffic_source"] for one in scene.destinations()]
     assert taken == ["platform", "platform"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [KeyboardInterrupt(), SQLAlchemyError("gone"), ApiDownError("no answer")],
+    ids=["interrupted", "database", "paddle"],
+)
+def test_whatever_ends_the_proof_leaves_only_the_old_one_awake(
+    scene: Scene, error: BaseException
+) -> None:
+    begin(scene)
+    scene.restart_receiver()
+    scene.connect()
+    scene.rotate()
+    scene.restart_receiver()
+
+    with (
+        patch.object(PaddleConnection, "simulated", side_effect=error),
+        pytest.raises((type(error), ConnectError)),
+    ):
+        scene.rotate()
+
+    assert [one["active"] for one in scene.destinations()] == [True, False]
+    scene.rotate()
+    assert [one["active"] for one in scene.destinations()] == [False, True]
+
+
+def test_why_it_is_not_proven_is_told_also_if_paddle_then_fails(scene: Scene) -> None:
+    change = PaddleConnection.change_setting
+
+    def failing(
+        self: PaddleConnection, setting_id: str, given: dict[str, object]
+    ) -> Setting:
+        if given == {"traffic_source": "platform"}:
+            raise ApiDownError("no answer: ReadTimeout")
+        return change(self, setting_id, given)
+
+    with (
+        patch.object(PaddleConnection, "change_setting", failing),
+        capture_logs() as logs,
+        pytest.raises(ConnectError, match="start it anew"),
+    ):
+        scene.connect(environment=Environment.PRODUCTION)
+
+    (made,) = scene.destinations()
+    (told,) = logs
+    assert told["event"] == "destination_not_put_back"
+    assert (told["setting"], told["log_level"]) == (made["id"], "warning")
+    assert "ReadTimeout" in told["error"]
 
 
 def test_the_old_secret_stays_until_the_new_one_is_proven(scene: Scene) -> None:

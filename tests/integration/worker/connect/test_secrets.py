@@ -1,8 +1,14 @@
 """A secret is put where the receiver finds it, and none is lost on the way."""
 
+import os
+from unittest.mock import patch
+
+import pytest
+
 from tests.integration.worker.connect.conftest import Scene, begin
 from worker.connect import secrets as kept_secrets
 from worker.connect.env_file import values_in, write
+from worker.connect.errors import ConnectError
 
 
 def elsewhere(name: str) -> dict[str, object]:
@@ -78,6 +84,61 @@ def test_a_secret_that_is_there_moves_no_other(scene: Scene) -> None:
 
     assert scene.env_file.stat().st_mode & 0o777 == 0o600
     assert values_in(scene.env_file)["PADDLE_WEBHOOK_SECRETS"] == "newer,older"
+
+
+@pytest.mark.parametrize(
+    "told", [{}, {"endpoint_secret_key": ""}], ids=["out", "empty"]
+)
+def test_an_answer_without_a_secret_takes_none_away(
+    scene: Scene, told: dict[str, str]
+) -> None:
+    begin(scene)
+    scene.restart_receiver()
+    before = scene.env_file.read_text()
+    (made,) = scene.destinations()
+    del made["endpoint_secret_key"]
+    scene.paddle.store.put("notification_setting", {**made, **told})
+
+    with pytest.raises(ConnectError, match="something else than Paddle's JSON"):
+        scene.connect()
+
+    assert scene.env_file.read_text() == before
+
+
+def test_no_secret_is_never_written(scene: Scene) -> None:
+    plan = scene.plan(secrets=("known",))
+
+    with pytest.raises(ConnectError, match="does not tell the secret"):
+        kept_secrets.keep(plan, "", {""})
+
+    assert not scene.env_file.exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root writes into others' files")
+def test_a_file_that_root_writes_still_belongs_to_the_service(scene: Scene) -> None:
+    scene.env_file.write_text("MAIL_FROM=a@example.com\n")
+    os.chown(scene.env_file, 1234, 2345)
+
+    begin(scene)
+
+    found = scene.env_file.stat()
+    assert (found.st_uid, found.st_gid) == (1234, 2345)
+    assert found.st_mode & 0o777 == 0o600
+    assert "PADDLE_WEBHOOK_SECRETS" in scene.env_file.read_text()
+
+
+def test_a_file_that_could_not_be_given_back_is_not_changed(scene: Scene) -> None:
+    scene.env_file.write_text("MAIL_FROM=a@example.com\n")
+
+    with (
+        patch("os.fchown", side_effect=PermissionError),
+        pytest.raises(ConnectError, match="could not be given back") as raised,
+    ):
+        scene.connect()
+
+    assert raised.value.step == "secret"
+    assert scene.env_file.read_text() == "MAIL_FROM=a@example.com\n"
+    assert [one.name for one in scene.env_file.parent.glob("env*")] == ["env"]
 
 
 def test_a_value_that_is_exported_stays_exported(scene: Scene) -> None:
