@@ -143,7 +143,6 @@ task_annotations = {
     "access.expire": {"send_events": False},
     "parked.release": {"send_events": False},
     "notices.plan": {"send_events": False},
-    "checkouts.recover": {"send_events": False},
     "bodies.partition": {"send_events": False},
     "rows.prune": {"send_events": False},
     "digest.write": {"send_events": False},
@@ -161,10 +160,6 @@ beat_enable_remote_control = True
 beat_schedule = {
     "parked.release": {"task": "parked.release", "schedule": timedelta(seconds=30)},
     "notices.plan": {"task": "notices.plan", "schedule": timedelta(seconds=30)},
-    "checkouts.recover": {
-        "task": "checkouts.recover",
-        "schedule": timedelta(seconds=30),
-    },
     "bodies.partition": {"task": "bodies.partition", "schedule": timedelta(hours=1)},
     "rows.prune": {"task": "rows.prune", "schedule": timedelta(hours=1)},
     "digest.write": {"task": "digest.write", "schedule": timedelta(minutes=10)},

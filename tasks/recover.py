@@ -1,26 +1,22 @@
-"""``checkouts.recover``: goes on with checkouts whose opening was interrupted.
+"""``checkouts.recover``: goes on with checkouts that are not open yet.
 
-Changes ``payment_sessions``. Running it twice is harmless: one process at a time is at a
-row, and what may have been made is looked for before it is made. Sends nothing on.
-Fails for good on nothing: what could not be opened for a day is given up.
+Changes ``checkouts``. Running it twice is harmless: a row is claimed by one process, and
+what may have been made at the provider is looked for before it is made. Sends nothing
+on. Fails for good only on what nobody expected; while the provider is away, is busy or
+wants something of a person, rows wait, for a day at most: then they are given up.
 """
 
-from worker import database
-from worker.app import app
-from worker.checkouts.create import recover as recover_checkouts
-from worker.settings import settings
-from worker.wording import counted
+from collections.abc import Sequence
 
-#: Of the soft limit, the part in which another one is begun.
-SHARE_TO_BEGIN = 0.2
+from worker.app import app
+from worker.base_task import this_task
+from worker.checkouts.opener import Opener
+from worker.settings import settings
+from worker.work_tables import CHECKOUTS
 
 
 @app.task(name="checkouts.recover")
-def recover() -> str:
-    """Look for what was interrupted."""
-    config = settings()
-    seconds = config.soft_limit_seconds * SHARE_TO_BEGIN
-    opened, left = recover_checkouts(database.engine(), config, seconds)
-    if not opened and not left:
-        return "nothing was interrupted"
-    return f"{counted(opened, 'checkout')} opened, {left:,} not"
+def recover(_ids: Sequence[int], _schema_version: int) -> str:
+    """Open the checkouts that are due."""
+    with Opener(settings()) as opener:
+        return this_task().drain_each(CHECKOUTS, opener)

@@ -54,6 +54,8 @@ class Job:
     config: Settings
     #: Of the soft limit, the part in which work is begun; the rest is reserve.
     share: float = 0.5
+    #: The one row that somebody waits for; None: whatever is due.
+    only: int | None = None
 
     @property
     def seconds(self) -> float:
@@ -97,7 +99,9 @@ def _run(job: Job, work: Callable[[Lease, Tally], None]) -> Tally:
     stop_at = time.monotonic() + job.seconds
     try:
         while time.monotonic() < stop_at and not unsettled.is_any():
-            lease = lifecycle.claim(job.engine, job.table, job.who, job.config)
+            lease = lifecycle.claim(
+                job.engine, job.table, job.who, job.config, job.only
+            )
             if lease is None:
                 break
             crumbs.leave("claim", list(lease.rows))

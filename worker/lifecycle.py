@@ -66,18 +66,25 @@ class Again:
 
 
 def claim(
-    engine: Engine, table: WorkTable, who: Claimant, config: Settings
+    engine: Engine,
+    table: WorkTable,
+    who: Claimant,
+    config: Settings,
+    only: int | None = None,
 ) -> Lease | None:
     """Claim due rows, oldest first, and commit. None: nothing is due.
 
     The ids of a ring are no argument: whatever is due is taken in order, so a backlog
-    of single rings still drains in batches, and no ring can push past older rows.
+    of single rings still drains in batches, and no ring can push past older rows. Who
+    waits for one row itself names that one, and gets no other.
     """
     token = uuid.uuid4()
+    template = statements.CLAIM if only is None else statements.CLAIM_ONE
     with engine.begin() as connection:
         found = connection.execute(
-            statements.of(statements.CLAIM, table.name),
+            statements.of(template, table.name),
             {
+                "only": only,
                 "version": SCHEMA_VERSION,
                 "rows": config.batch_rows,
                 "tens": min(ROWS_AFTER_ONE_CRASH, config.batch_rows),

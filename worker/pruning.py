@@ -1,9 +1,9 @@
 """Rows that have been of use for long enough: deleted, some at a time.
 
 Only what tells how things went goes, never what decides what happens next: the last run
-of a kind, and its last whole one, from which the next is planned; a run that a dead
-letter stands for; and a run that holds learners' mails back, as long as the event could
-be applied again.
+of a kind, and its last whole one, from which the next is planned; a run that holds
+learners' mails back, as long as the event could be applied again; and what a dead letter
+stands for.
 """
 
 from datetime import timedelta
@@ -52,14 +52,17 @@ WITH gone AS (
 )
 SELECT count(*) FROM gone
 """)
-# A reference that is asked for again after that is a new one. What is being opened
+# A reference that is asked for again after that is a new one. What is not open yet
 # stays: it ends by itself, a day after it was asked for.
-_SESSIONS = text("""
+_CHECKOUTS = text("""
 WITH gone AS (
-  DELETE FROM payment_sessions WHERE id = ANY(ARRAY(
-    SELECT id FROM payment_sessions
-    WHERE state <> 'opening' AND changed_at < now() - CAST(:kept AS interval)
-    ORDER BY changed_at LIMIT :most))
+  DELETE FROM checkouts WHERE id = ANY(ARRAY(
+    SELECT c.id FROM checkouts c
+    WHERE c.state <> 'pending' AND c.finished_at < now() - CAST(:kept AS interval)
+      AND NOT EXISTS (
+        SELECT FROM dead_letters d
+        WHERE d.subject = 'checkouts:' || c.id AND d.state = 'open')
+    ORDER BY c.finished_at LIMIT :most))
   RETURNING 1
 )
 SELECT count(*) FROM gone
@@ -75,5 +78,5 @@ def prune(connection: Connection) -> int:
     values = {"nothing_found": NOTHING_FOUND, "kept": KEPT, "most": MOST}
     runs = connection.execute(_RUNS, values).scalar_one()
     counts = connection.execute(_COUNTS, values).scalar_one()
-    checkouts = connection.execute(_SESSIONS, values).scalar_one()
+    checkouts = connection.execute(_CHECKOUTS, values).scalar_one()
     return max(int(runs), int(counts), int(checkouts))

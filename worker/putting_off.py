@@ -60,6 +60,9 @@ def fail(
     burials = [
         Burial(row_id, lease.rows[row_id].attempts, failures[row_id]) for row_id in dead
     ]
+    if dead and lease.table.forgets:
+        forget = statements.of(statements.FORGET, lease.table.name)
+        connection.execute(forget, {"ids": dead})
     who = Claimant(lease.task_id, lease.worker)
     letters = bury(connection, lease.table, who, burials)
     return PutOff(letters, {row_id: plan.wait for row_id, plan in plans.items()})

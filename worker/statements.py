@@ -7,16 +7,19 @@ from functools import cache
 
 from sqlalchemy import TextClause, text
 
+from worker.work_tables import BY_NAME
+
 # The rows that are due are few at the head of a partial index. One whose lease ran
 # out still carries its token: that claim ended without a verdict, a crash, unless the
 # database itself was not there the whole time. MATERIALIZED keeps the sub-select from
 # being run again per row, which would lock more than the limit. NO KEY: a row that
 # refers to this one (a variant of an event) can be added meanwhile.
-CLAIM = """
+_CLAIM = """
 WITH due AS MATERIALIZED (
   SELECT id, next_attempt_at, LEAST(2, crashes + {crashed}) AS tier
   FROM {table}
   WHERE state = 'pending' AND next_attempt_at <= now() AND schema_version <= :version
+    {which}
   ORDER BY next_attempt_at, id LIMIT :rows FOR NO KEY UPDATE SKIP LOCKED
 ), head AS (
   SELECT tier FROM due ORDER BY next_attempt_at, id LIMIT 1
@@ -33,6 +36,8 @@ FROM chosen WHERE work.id = chosen.id
 RETURNING work.id, work.attempts, work.failures, work.crashes,
           (SELECT count(*) FROM due) AS due
 """
+CLAIM = _CLAIM.replace("{which}", "")
+CLAIM_ONE = _CLAIM.replace("{which}", "AND id = :only")
 CRASHED = """(CASE WHEN lease_token IS NOT NULL
   AND leased_until - CAST(:lease AS interval) > pg_postmaster_start_time()
   THEN 1 ELSE 0 END)"""
@@ -60,6 +65,10 @@ FROM unnest(CAST(:ids AS bigint[]), CAST(:states AS text[]), CAST(:counted AS in
             CAST(:errors AS text[]), CAST(:waits AS interval[]))
   AS failed(id, state, counted, error, wait)
 WHERE work.id = failed.id AND work.lease_token = :token
+"""
+# What a dead row says of a person serves nobody any more.
+FORGET = """
+UPDATE {table} SET {forgets} = NULL WHERE id = ANY(:ids)
 """
 # It moves: whoever looks how long rows wait counts from here.
 GO_ON = """
@@ -99,4 +108,5 @@ FROM unnest(CAST(:ids AS bigint[]), CAST(:numbers AS bigint[]),
 @cache
 def of(template: str, table: str) -> TextClause:
     """Return a statement for one work table."""
-    return text(template.format(table=table, crashed=CRASHED))
+    forgets = BY_NAME[table].forgets
+    return text(template.format(table=table, crashed=CRASHED, forgets=forgets))

@@ -18,6 +18,7 @@ from worker.notices.counting import COUNTS
 from worker.open_findings import OpenFindings, open_findings
 from worker.work_tables import (
     ALERT_MESSAGES,
+    CHECKOUTS,
     CUSTOMER_FETCHES,
     HELD_BY_BILLING,
     NOTIFICATIONS,
@@ -41,6 +42,7 @@ STUCK_SECONDS = 60
 SILENT_SECONDS = 30
 #: What operators call the tables.
 STAGES = {
+    "checkouts": "open checkouts",
     "inbox": "record",
     "inbox_variants": "compare",
     "customer_fetches": "ask for buyers",
@@ -51,7 +53,14 @@ STAGES = {
     "reconciliation_runs": "reconcile",
 }
 #: Stuck there, the world outside refuses; nothing of ours stands still.
-WAYS_OUT = (CUSTOMER_FETCHES, NOTIFICATIONS, PLATFORM_DELIVERIES, ALERT_MESSAGES, RUNS)
+WAYS_OUT = (
+    CHECKOUTS,
+    CUSTOMER_FETCHES,
+    NOTIFICATIONS,
+    PLATFORM_DELIVERIES,
+    ALERT_MESSAGES,
+    RUNS,
+)
 
 _STAGE = """
 SELECT count(*) FILTER (WHERE lease_token IS NULL AND next_attempt_at <= now()),

@@ -21,6 +21,8 @@ class WorkTable:
     keep_trying_for: timedelta | None = None
     #: Longest wait between two attempts.
     longest_wait: timedelta = timedelta(hours=1)
+    #: Column that holds who somebody is, and is emptied when a row dies; empty: none.
+    forgets: str = ""
 
     def policy(self, config: Settings) -> RetryPolicy:
         """Return how rows of this table are put off."""
@@ -46,6 +48,13 @@ class Claimant:
 #: A mail server or a course platform may be away over a long weekend.
 THREE_DAYS = timedelta(days=3)
 
+#: A buyer waits for the answer, and types the address anew if it is too late.
+CHECKOUTS = WorkTable(
+    "checkouts",
+    "checkouts.recover",
+    longest_wait=timedelta(minutes=5),
+    forgets="email",
+)
 INBOX = WorkTable("inbox", "events.record")
 VARIANTS = WorkTable("inbox_variants", "variants.compare")
 #: Somebody who has paid waits for the answer.
@@ -68,6 +77,7 @@ RUNS = WorkTable(
 )
 #: In the order in which a purchase passes them, and then what is told of trouble.
 WORK_TABLES = (
+    CHECKOUTS,
     INBOX,
     VARIANTS,
     CUSTOMER_FETCHES,

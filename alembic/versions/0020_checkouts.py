@@ -1,5 +1,8 @@
 """Checkouts that we open, and how many of all checkouts are paid."""
 
+from datetime import datetime
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
@@ -9,15 +12,17 @@ down_revision = "0019"
 branch_labels = None
 depends_on = None
 
-STATES = ("opening", "opened", "refused", "abandoned")
+TABLE = "checkouts"
+STATES = ("pending", "opened", "refused", "abandoned", "dead")
 
 # Public contracts: columns are added at the end, never changed.
 VIEWS = {
     "opened_checkouts": """
 CREATE VIEW opened_checkouts AS
 SELECT provider, reference, owner, state, transaction_id, checkout_url,
-       problem, buyer_words, created_at, changed_at
-FROM payment_sessions
+       coalesce(reason, last_error) AS problem, buyer_words, created_at,
+       coalesce(finished_at, pending_since) AS changed_at
+FROM checkouts
 """,
     # What a checkout is, and whether it is paid, is said here alone. Subscriptions charge
     # by themselves: nobody stood at a checkout.
@@ -44,20 +49,18 @@ GROUP BY 1, 2, 3
 
 def upgrade() -> None:
     """Apply."""
-    moment = sa.DateTime(timezone=True)
     op.create_table(
-        "payment_sessions",
-        sa.Column("id", sa.BigInteger(), nullable=False),
+        TABLE,
         sa.Column(
             "state",
             sa.Enum(
                 *STATES,
-                name="sessionstate",
+                name="checkoutstate",
                 native_enum=False,
                 create_constraint=True,
                 length=32,
             ),
-            server_default="opening",
+            server_default="pending",
             nullable=False,
         ),
         sa.Column("provider", sa.Text(), nullable=False),
@@ -66,30 +69,29 @@ def upgrade() -> None:
         sa.Column("wanted", postgresql.JSONB(), nullable=False),
         sa.Column("email", sa.Text()),
         sa.Column("customer_id", sa.Text()),
-        sa.Column("posted_at", moment),
-        sa.Column("lease_token", sa.Uuid()),
-        sa.Column("leased_until", moment),
-        sa.Column("attempts", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("posted_at", sa.DateTime(timezone=True)),
         sa.Column("transaction_id", sa.Text()),
         sa.Column("checkout_url", sa.Text()),
-        sa.Column("problem", sa.Text()),
         sa.Column("buyer_words", sa.Text()),
-        sa.Column("created_at", moment, server_default=sa.func.now(), nullable=False),
-        sa.Column("changed_at", moment, server_default=sa.func.now(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_payment_sessions")),
+        *_columns_of_work(),
+        sa.PrimaryKeyConstraint("id", name=op.f(f"pk_{TABLE}")),
         sa.UniqueConstraint(
-            "provider", "reference", name=op.f("uq_payment_sessions_provider_reference")
+            "provider", "reference", name=op.f(f"uq_{TABLE}_provider_reference")
         ),
     )
     op.create_index(
-        "ix_payment_sessions_opening",
-        "payment_sessions",
-        ["created_at"],
-        postgresql_where=sa.text("state = 'opening'"),
+        f"ix_{TABLE}_due",
+        TABLE,
+        ["next_attempt_at", "id"],
+        postgresql_where=sa.text("state = 'pending'"),
     )
     op.create_index(
-        "ix_payment_sessions_changed_at", "payment_sessions", ["changed_at"]
+        f"ix_{TABLE}_failing",
+        TABLE,
+        ["pending_since"],
+        postgresql_where=sa.text("state = 'pending' AND last_error IS NOT NULL"),
     )
+    op.create_index(f"ix_{TABLE}_finished_at", TABLE, ["finished_at"])
     for statement in VIEWS.values():
         op.execute(statement)
 
@@ -98,4 +100,39 @@ def downgrade() -> None:
     """Take back."""
     for name in reversed(VIEWS):
         op.execute(f"DROP VIEW {name}")
-    op.drop_table("payment_sessions")
+    op.drop_table(TABLE)
+
+
+def _columns_of_work() -> tuple[sa.Column[Any], ...]:
+    return (
+        sa.Column("id", sa.BigInteger(), nullable=False),
+        _counter("attempts"),
+        _counter("failures"),
+        _counter("crashes"),
+        _moment("next_attempt_at", "now()"),
+        _moment("rung_until", "now() + interval '5 seconds'"),
+        sa.Column("lease_token", sa.Uuid()),
+        sa.Column("leased_until", sa.DateTime(timezone=True)),
+        sa.Column("leased_by", sa.Text()),
+        sa.Column(
+            "schema_version", sa.BigInteger(), server_default="1", nullable=False
+        ),
+        sa.Column("reason", sa.Text()),
+        sa.Column("last_error", sa.Text()),
+        _moment("created_at", "now()"),
+        _moment("pending_since", "now()"),
+        sa.Column("finished_at", sa.DateTime(timezone=True)),
+    )
+
+
+def _counter(name: str) -> sa.Column[int]:
+    return sa.Column(name, sa.BigInteger(), server_default="0", nullable=False)
+
+
+def _moment(name: str, default: str) -> sa.Column[datetime]:
+    return sa.Column(
+        name,
+        sa.DateTime(timezone=True),
+        server_default=sa.text(default),
+        nullable=False,
+    )

@@ -9,7 +9,7 @@ import pytest
 
 from models.access import AccessState, ChangeState
 from models.alerts import MessageState
-from models.checkouts import SessionState
+from models.checkouts import CheckoutState
 from models.fetches import FetchState
 from models.inbox import InboxState, VariantState
 from models.operations import LetterState
@@ -161,7 +161,7 @@ def test_code_in_documents_fits_a_screen() -> None:
         ("`inbox`", InboxState),
         ("`inbox_variants`", VariantState),
         ("`customer_fetches`", FetchState),
-        ("`payment_sessions`", SessionState),
+        ("`checkouts`", CheckoutState),
         ("`access_changes`", ChangeState),
         ("`notifications`", NotificationState),
         ("`platform_deliveries`", DeliveryState),

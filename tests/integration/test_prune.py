@@ -153,26 +153,27 @@ def test_counts_of_deliveries_go_after_90_days_however_many(
     assert one(core, "SELECT count(*) FROM delivery_counts") == 5
 
 
-def test_checkouts_that_were_opened_go_90_days_after_their_last_change(
+def test_checkouts_go_90_days_after_their_end(
     core: Engine,
 ) -> None:
     with core.begin() as connection:
         connection.exec_driver_sql(
-            "INSERT INTO payment_sessions"
-            " (provider, reference, owner, wanted, state, changed_at)"
+            "INSERT INTO checkouts"
+            " (provider, reference, owner, wanted, state, finished_at)"
             " SELECT 'paddle', state || ' ' || days, 'user-42', '{}', state,"
-            "  now() - days * interval '1 day'"
-            " FROM unnest(ARRAY[89, 91]) days,"
-            "  unnest(ARRAY['opening', 'opened', 'refused', 'abandoned']) state"
+            "  CASE WHEN state <> 'pending' THEN now() - days * interval '1 day' END"
+            " FROM unnest(ARRAY[89, 91]) days, unnest("
+            "  ARRAY['pending', 'opened', 'refused', 'abandoned', 'dead']) state"
         )
 
     assert prune_rows() == "nothing left"
 
-    known = "SELECT reference FROM payment_sessions ORDER BY reference"
+    known = "SELECT reference FROM checkouts ORDER BY reference"
     assert [name for (name,) in rows(core, known)] == [
         "abandoned 89",
+        "dead 89",
         "opened 89",
-        "opening 89",
-        "opening 91",
+        "pending 89",
+        "pending 91",
         "refused 89",
     ]

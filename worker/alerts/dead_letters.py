@@ -16,6 +16,7 @@ from worker.wording import counted
 from worker.work_tables import (
     ACCESS_CHANGES,
     ALERT_MESSAGES,
+    CHECKOUTS,
     CUSTOMER_FETCHES,
     INBOX,
     NOTIFICATIONS,
@@ -28,6 +29,7 @@ from worker.work_tables import (
 URGENT = frozenset({INBOX, VARIANTS, ACCESS_CHANGES})
 #: What has died, as operators call it, and what could not be done with it.
 WORDS = {
+    CHECKOUTS: ("checkout", "opened"),
     INBOX: ("event", "recorded"),
     VARIANTS: ("event variant", "compared"),
     CUSTOMER_FETCHES: ("buyer", "asked for"),

@@ -18,6 +18,7 @@ from worker.providers import errors as api
 from worker.settings import Settings
 from worker.work_tables import (
     BY_NAME,
+    CHECKOUTS,
     CUSTOMER_FETCHES,
     HELD_BY_BILLING,
     NOTIFICATIONS,
@@ -56,6 +57,10 @@ OUTSIDE: dict[WorkTable, Words] = {
     PLATFORM_DELIVERIES: (
         "The course platform does not take what it is sent",
         "the server that PLATFORM_HOOK_URL names",
+    ),
+    CHECKOUTS: (
+        "Checkouts cannot be opened",
+        "what the last error names: the API key, a setting or the provider's dashboard",
     ),
     CUSTOMER_FETCHES: (
         "The provider's API does not say who has paid",

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine, text
 from models.reconciliation import RunKind, RunScope, RunStage, RunState
 from worker import crumbs, lifecycle
 from worker.after_commit import Rings
+from worker.bounded_gate import BoundedGate
 from worker.budget import Budget, Lane
 from worker.channels.deadline import SHARE_OF_ONE_ROW, Deadline
 from worker.errors import OutageError
@@ -45,27 +46,6 @@ WHERE id = :id
 _REASON = text("SELECT reason FROM reconciliation_runs WHERE id = :id")
 
 
-class Counter:
-    """Counts requests on their way through the gate, and ends them with their step."""
-
-    def __init__(self, gate: Budget) -> None:
-        """Count what passes this gate."""
-        self._gate = gate
-        self.requests = 0
-        #: A step may ask more than once; all of it must be over by then.
-        self.deadline: Deadline | None = None
-
-    def enter(self) -> Deadline | None:
-        """Ask the gate."""
-        self._gate.enter()
-        self.requests += 1
-        return self.deadline
-
-    def leave(self, error: Exception | None) -> None:
-        """Tell the gate."""
-        self._gate.leave(error)
-
-
 class Walker:
     """Takes one run after the other a step further, during one run of the task."""
 
@@ -77,7 +57,7 @@ class Walker:
         self._config = config
         self._legs = legs
         self._opened = ExitStack()
-        self._apis: dict[tuple[str, Lane], tuple[ProviderApi, Counter]] = {}
+        self._apis: dict[tuple[str, Lane], tuple[ProviderApi, BoundedGate]] = {}
         #: Why a provider did not answer, once that was so in this run of the task.
         self._outages: dict[tuple[str, Lane], OutageError] = {}
 
@@ -117,24 +97,25 @@ class Walker:
         if outage := self._outages.get((run.provider, lane)):
             raise outage
         try:
-            api, counter = self._api(run.provider, lane)
-            before = counter.requests
-            counter.deadline = Deadline.of_one_row(self._config)
+            api, gate = self._api(run.provider, lane)
+            before = gate.requests
+            # A step may ask more than once; all of it must be over by then.
+            gate.deadline = Deadline.of_one_row(self._config)
             answer = leg.look(api, run)
         except OutageError as error:
             self._outages[run.provider, lane] = error
             raise
-        return answer, counter.requests - before
+        return answer, gate.requests - before
 
-    def _api(self, provider: str, lane: Lane) -> tuple[ProviderApi, Counter]:
+    def _api(self, provider: str, lane: Lane) -> tuple[ProviderApi, BoundedGate]:
         known = self._apis.get((provider, lane))
         if known is None:
             if provider not in askable(self._config):
                 raise ApiRefusedError("there is no key for the provider's API")
             seconds = self._config.soft_limit_seconds * SHARE_OF_ONE_ROW
-            counter = Counter(Budget(self._engine, provider, lane, self._config))
-            api = APIS[provider](self._config, seconds, counter)
-            known = (self._opened.enter_context(api), counter)
+            gate = BoundedGate(Budget(self._engine, provider, lane, self._config))
+            api = APIS[provider](self._config, seconds, gate)
+            known = (self._opened.enter_context(api), gate)
             self._apis[provider, lane] = known
         return known
 

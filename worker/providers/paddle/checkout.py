@@ -13,7 +13,7 @@ import httpx
 
 from worker.providers.api import Gate
 from worker.providers.checkouts import Opened, Problem, Sale
-from worker.providers.errors import ApiDownError, ApiError
+from worker.providers.errors import ApiDownError, ApiError, ApiRefusedError
 from worker.providers.paddle.account import account_of
 from worker.providers.paddle.answers import NO_CODE, Identity, Link, One, read
 from worker.providers.paddle.api import PaddleApi
@@ -25,6 +25,7 @@ _T = TypeVar("_T")
 
 _CUSTOMER = re.compile(r"\bctm_[a-z0-9]{26}\b")
 _EXISTS = "customer_already_exists"
+_NOT_APPROVED = "transaction_checkout_url_domain_is_not_approved"
 _NO_DISCOUNT = "transaction_discount_not_found"
 
 
@@ -97,7 +98,13 @@ class PaddleCheckouts(PaddleApi):
             "checkout": {"url": sale.page} if sale.page else None,
         }
         told = {name: value for name, value in given.items() if value is not None}
-        return _opened(self._made("/transactions", told, _Sold))
+        try:
+            return _opened(self._made("/transactions", told, _Sold))
+        except ApiRefusedError as error:
+            if sale.page and error.code == _NOT_APPROVED:
+                # This call names the page: others go on without it.
+                raise ApiError(error.status, error.code) from None
+            raise
 
     def problem_of(self, error: Exception) -> Problem:
         """Return what an error means, to the shop's developer and to the buyer."""

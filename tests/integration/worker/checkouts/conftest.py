@@ -12,12 +12,12 @@ from sqlalchemy import Engine
 from local_paddle.catalog import Offer
 from local_paddle.server import LocalPaddle, Options, running
 from tests.fixtures.configuration import WEBHOOK_SECRET
+from tests.opening import PRICE
 from worker.local_shop import Client
 from worker.settings import Settings
 
 API_KEY = "pdl_local_apikey_for_checkouts"
 SECRET = "a secret for tests that has 32 characters"
-PRICE = "pri_01jd0pyth0nbas1cs0000000a1"
 OFFERS = (Offer(PRICE, "Basics", ("basics",)),)
 
 

@@ -8,70 +8,33 @@ import pytest
 from typer.testing import CliRunner
 
 from tasks.create import create as create_task
-from tasks.recover import recover as recover_task
 from tests.factories import add_line, one, rows
-from tests.integration.worker.checkouts.conftest import PRICE, SECRET, Shop
+from tests.integration.worker.checkouts.conftest import SECRET, Shop
+from tests.opening import PRICE, WISH, execute, lost, never_sent, post, wish
 from worker import database
-from worker.checkouts.create import create, recover
+from worker.checkouts.create import create
 from worker.checkouts.wish import (
     CheckoutBusyError,
     CheckoutError,
     CheckoutWaitsError,
-    Wish,
-    wish_of,
 )
 from worker.cli.checkout import group
-from worker.errors import SettingsError
 from worker.learner_token import check
 from worker.providers.checkouts import Opened, Sale
-from worker.providers.errors import ApiDownError, ApiError
+from worker.providers.errors import ApiError
 from worker.providers.paddle.checkout import PaddleCheckouts
 from worker.providers.paddle.create_checkout import create_checkout
 
-WISH = wish_of([PRICE], "user-42", "order-17", email="ada@example.com")
-STATES = "SELECT state FROM payment_sessions"
-#: Longer ago than any request takes.
-LONG_AGO = (
-    "UPDATE payment_sessions SET posted_at = now() - interval '2 min',"
-    " leased_until = now() - interval '1 s'"
-)
-post = PaddleCheckouts.open
-
-
-def wish(**changes: object) -> Wish:
-    given = {"prices": [PRICE], "learner_ref": "user-42", "reference": "order-17"}
-    return wish_of(**{**given, **changes})  # type: ignore[arg-type]
-
-
-def execute(shop: Shop, statement: str) -> None:
-    with shop.engine.begin() as connection:
-        connection.exec_driver_sql(statement)
-
-
-def lost(self: PaddleCheckouts, sale: Sale) -> Opened:
-    """Post, and hear nothing."""
-    post(self, sale)
-    raise ApiDownError("no answer: ReadTimeout")
+STATES = "SELECT state FROM checkouts"
 
 
 def overtaken(self: PaddleCheckouts, sale: Sale) -> Opened:
     """Post, so slowly that somebody else takes the row."""
     with database.engine().begin() as connection:
         connection.exec_driver_sql(
-            "UPDATE payment_sessions SET lease_token = gen_random_uuid()"
+            "UPDATE checkouts SET lease_token = gen_random_uuid()"
         )
     return post(self, sale)
-
-
-def never_sent(_: PaddleCheckouts, __: Sale) -> Opened:
-    """Fail before anything was sent, without knowing it."""
-    raise ApiDownError("no answer: ReadTimeout")
-
-
-def killed(self: PaddleCheckouts, sale: Sale) -> Opened:
-    """Post, and die before anything is written down."""
-    post(self, sale)
-    raise KeyboardInterrupt
 
 
 def test_a_checkout_is_opened_for_a_known_learner(shop: Shop) -> None:
@@ -91,7 +54,7 @@ def test_a_checkout_is_opened_for_a_known_learner(shop: Shop) -> None:
         "SELECT reference, owner, state, transaction_id, checkout_url, problem"
         " FROM opened_checkouts",
     ) == [("order-17", "user-42", "opened", opened.transaction_id, opened.url, None)]
-    assert one(shop.engine, "SELECT email FROM payment_sessions") is None
+    assert one(shop.engine, "SELECT email FROM checkouts") is None
 
 
 def test_asked_again_it_is_the_same_checkout(shop: Shop) -> None:
@@ -131,39 +94,6 @@ def test_a_time_out_after_success_makes_no_second_one(shop: Shop) -> None:
     assert create(shop.engine, shop.config, WISH) == opened
 
 
-def test_without_an_answer_it_is_not_asked_for_again_too_soon(shop: Shop) -> None:
-    with (
-        patch.object(PaddleCheckouts, "open", never_sent),
-        pytest.raises(CheckoutWaitsError) as raised,
-    ):
-        create(shop.engine, shop.config, WISH)
-    assert "ReadTimeout" in str(raised.value)
-    with pytest.raises(CheckoutWaitsError):
-        create(shop.engine, shop.config, WISH)
-    assert shop.transactions() == []
-
-    execute(shop, LONG_AGO)
-    assert recover(shop.engine, shop.config, 10) == (1, 0)
-
-    assert len(shop.transactions()) == 1
-
-
-def test_killed_between_the_request_and_the_note_it_is_found_again(shop: Shop) -> None:
-    with (
-        patch.object(PaddleCheckouts, "open", killed),
-        pytest.raises(KeyboardInterrupt),
-    ):
-        create(shop.engine, shop.config, WISH)
-    assert recover(shop.engine, shop.config, 10) == (0, 0)
-
-    execute(shop, LONG_AGO)
-    assert recover_task() == "1 checkout opened, 0 not"
-
-    (sold,) = shop.transactions()
-    told = rows(shop.engine, "SELECT state, transaction_id FROM payment_sessions")
-    assert told == [("opened", sold["id"])]
-
-
 def test_two_at_once_with_one_reference_open_one(shop: Shop) -> None:
     opened: list[Opened] = []
     threads = [
@@ -185,40 +115,21 @@ def test_two_at_once_with_one_reference_open_one(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "dashboard", "developer", "buyer"),
+    ("change", "developer", "buyer"),
     [
-        ({"prices": [f"pri_{'0' * 26}"]}, {}, "catalog sync", "cannot be bought"),
-        ({"discount_code": "NONE"}, {}, "no active discount", "discount code"),
+        ({"prices": [f"pri_{'0' * 26}"]}, "catalog sync", "cannot be bought"),
+        ({"discount_code": "NONE"}, "no active discount", "discount code"),
         (
             {"return_url": "https://elsewhere.example/"},
-            {},
             "on a domain that Paddle has not approved",
             "cannot be bought",
         ),
-        (
-            {},
-            {"default_payment_link": None},
-            "Set one under Checkout > Checkout settings, or name a `return_url`",
-            "cannot be bought",
-        ),
-        (
-            {},
-            {"permissions": ["transaction.read"]},
-            "(forbidden: transaction.write)",
-            "cannot be bought",
-        ),
     ],
-    ids=["price", "discount", "domain", "default", "permission"],
+    ids=["price", "discount", "domain"],
 )
 def test_a_refusal_is_a_sentence_for_each(
-    change: dict[str, object],
-    dashboard: dict[str, object],
-    developer: str,
-    buyer: str,
-    shop: Shop,
+    change: dict[str, object], developer: str, buyer: str, shop: Shop
 ) -> None:
-    shop.control.post("dashboard", dashboard)
-
     with pytest.raises(CheckoutError) as raised:
         create(shop.engine, shop.config, wish(**change))
 
@@ -230,6 +141,33 @@ def test_a_refusal_is_a_sentence_for_each(
     assert told == ("refused", str(raised.value), raised.value.buyer)
 
 
+@pytest.mark.parametrize(
+    ("dashboard", "developer"),
+    [
+        (
+            {"default_payment_link": None},
+            "Set one under Checkout > Checkout settings, or name a `return_url`",
+        ),
+        ({"permissions": ["transaction.read"]}, "(forbidden: transaction.write)"),
+    ],
+    ids=["default", "permission"],
+)
+def test_what_a_person_has_to_mend_is_a_sentence_for_each_too_and_waits(
+    dashboard: dict[str, object], developer: str, shop: Shop
+) -> None:
+    shop.control.post("dashboard", dashboard)
+
+    with pytest.raises(CheckoutWaitsError) as raised:
+        create(shop.engine, shop.config, wish())
+
+    assert developer in str(raised.value)
+    assert "cannot be bought" in raised.value.buyer
+    (told,) = rows(
+        shop.engine, "SELECT state, problem, buyer_words FROM opened_checkouts"
+    )
+    assert told == ("pending", str(raised.value), raised.value.buyer)
+
+
 def test_what_was_refused_can_be_asked_for_otherwise(shop: Shop) -> None:
     with pytest.raises(CheckoutError):
         create(shop.engine, shop.config, wish(discount_code="NONE"))
@@ -237,7 +175,7 @@ def test_what_was_refused_can_be_asked_for_otherwise(shop: Shop) -> None:
     opened = create(shop.engine, shop.config, wish())
 
     assert opened.transaction_id == shop.transactions()[0]["id"]
-    assert one(shop.engine, "SELECT problem FROM payment_sessions") is None
+    assert one(shop.engine, "SELECT problem FROM opened_checkouts") is None
 
 
 @pytest.mark.parametrize("change", [{"learner_ref": "user-43"}, {"prices": {PRICE: 2}}])
@@ -269,7 +207,7 @@ def test_a_checkout_that_a_browser_opened_under_the_reference_is_not_taken(
     ):
         create(shop.engine, shop.config, wish())
 
-    assert rows(shop.engine, STATES) == [("opening",)]
+    assert rows(shop.engine, STATES) == [("pending",)]
 
 
 @pytest.mark.parametrize("email", ["nobody", "a@b\0.example", "two words@b.example"])
@@ -311,7 +249,7 @@ def test_who_was_overtaken_is_told_to_ask_again(shop: Shop) -> None:
     ):
         create(shop.engine, shop.config, WISH, patience=0)
 
-    assert rows(shop.engine, STATES) == [("opening",)]
+    assert rows(shop.engine, STATES) == [("pending",)]
 
 
 @pytest.mark.parametrize(("days", "is_refused"), [(28, 0), (29, 1)])
@@ -320,7 +258,7 @@ def test_an_address_is_handed_out_as_long_as_the_learner_in_it_is_believed(
 ) -> None:
     opened = create(shop.engine, shop.config, WISH)
     execute(
-        shop, f"UPDATE payment_sessions SET posted_at = now() - interval '{days} d'"
+        shop.engine, f"UPDATE checkouts SET posted_at = now() - interval '{days} d'"
     )
 
     if is_refused:
@@ -329,62 +267,6 @@ def test_an_address_is_handed_out_as_long_as_the_learner_in_it_is_believed(
     else:
         assert create(shop.engine, shop.config, WISH) == opened
     assert len(shop.transactions()) == 1
-
-
-def test_without_a_secret_what_was_interrupted_waits_and_says_why(shop: Shop) -> None:
-    for reference in ("order-17", "order-18"):
-        with (
-            patch.object(PaddleCheckouts, "open", never_sent),
-            pytest.raises(CheckoutWaitsError),
-        ):
-            create(shop.engine, shop.config, wish(reference=reference))
-    execute(shop, LONG_AGO)
-    bare = shop.config.model_copy(update={"learner_secrets": ()})
-
-    assert recover(shop.engine, bare, 10) == (0, 2)
-
-    told = rows(shop.engine, "SELECT state, problem FROM payment_sessions")
-    assert (
-        told == [("opening", "LEARNER_SECRETS is not set: nothing to sign with.")] * 2
-    )
-    assert recover(shop.engine, shop.config, 10) == (2, 0)
-
-
-@pytest.mark.parametrize(
-    ("hours", "kept"), [(23, ("opening", "ada@example.com")), (25, ("abandoned", None))]
-)
-def test_without_a_key_nobody_s_address_is_kept_for_longer_than_a_day(
-    hours: int, kept: tuple[str, str | None], shop: Shop
-) -> None:
-    with (
-        patch.object(PaddleCheckouts, "open", never_sent),
-        pytest.raises(CheckoutWaitsError),
-    ):
-        create(shop.engine, shop.config, WISH)
-    age = f"UPDATE payment_sessions SET created_at = now() - interval '{hours} h'"
-    execute(shop, age)
-    bare = shop.config.model_copy(update={"paddle_api_key": None})
-
-    assert recover(shop.engine, bare, 10) == (0, 0)
-
-    assert rows(shop.engine, "SELECT state, email FROM payment_sessions") == [kept]
-
-
-def test_what_nobody_could_open_for_a_day_is_given_up(shop: Shop) -> None:
-    with (
-        patch.object(PaddleCheckouts, "open", never_sent),
-        pytest.raises(CheckoutWaitsError),
-    ):
-        create(shop.engine, shop.config, WISH)
-    execute(shop, LONG_AGO)
-    execute(shop, "UPDATE payment_sessions SET created_at = now() - interval '25 h'")
-
-    assert recover(shop.engine, shop.config, 10) == (0, 1)
-
-    assert rows(shop.engine, "SELECT state, email FROM payment_sessions") == [
-        ("abandoned", None)
-    ]
-    assert shop.transactions() == []
 
 
 def test_the_task_opens_it_and_the_shop_reads_where(shop: Shop) -> None:
@@ -439,23 +321,25 @@ def test_what_the_provider_wrote_stands_on_the_terminal_and_nowhere_else(
 
     assert "The provider says: ada@example.com is no price" in str(done.exception)
     assert "ada@example.com" not in str(raised.value)
-    told = rows(shop.engine, "SELECT to_jsonb(s)::text FROM payment_sessions s")
+    told = rows(shop.engine, "SELECT to_jsonb(s)::text FROM checkouts s")
     assert len(told) == 2
     assert not [row for row in told if "ada@" in row[0]]
 
 
-def test_without_a_secret_nothing_is_kept(shop: Shop, configured: object) -> None:
+def test_without_a_secret_it_waits_for_one(shop: Shop) -> None:
     bare = shop.config.model_copy(update={"learner_secrets": ()})
 
-    with pytest.raises(SettingsError, match="LEARNER_SECRETS"):
+    with pytest.raises(CheckoutWaitsError, match="LEARNER_SECRETS is not set"):
         create(shop.engine, bare, WISH)
+    assert rows(shop.engine, STATES) == [("pending",)]
+    assert shop.transactions() == shop.paddle.store.all("customer") == []
 
-    assert rows(shop.engine, STATES) == []
+    assert create(shop.engine, shop.config, WISH).url
 
 
 def test_the_share_of_opened_checkouts_is_told_by_price_and_day(shop: Shop) -> None:
     execute(
-        shop,
+        shop.engine,
         "INSERT INTO transactions (provider, id, status, origin, opened_at) VALUES"
         " ('paddle', 'txn_1', 'completed', 'web', '2026-11-01 10:00Z'),"
         " ('paddle', 'txn_2', 'draft', 'api', '2026-11-01 23:59Z'),"
