@@ -1,9 +1,10 @@
 """What a shop wants to sell, checked before anybody is asked."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from worker.errors import PermanentError, SettingsError, TransientError
@@ -18,6 +19,13 @@ LONGEST_ADDRESS = 320
 LONGEST_CODE = 200
 LONGEST_PAGE = 2000
 MOST_PRICES = 100
+LONGEST_PRICE = 200
+#: As prices are asked for: ids, where one may come twice, or ids with quantities.
+Prices = Mapping[str, int] | Sequence[str] | Sequence[tuple[str, int]]
+
+_ITEMS = (
+    "Prices are a list of ids, or ids each with a quantity: 1 or more, a whole number."
+)
 
 
 class CheckoutError(PermanentError):
@@ -50,7 +58,7 @@ class CheckoutBusyError(CheckoutWaitsError):
 class Wish:
     """A checkout as a shop asks for it."""
 
-    #: Price and quantity.
+    #: Price and quantity, in the order of ids: in another order it is the same.
     items: tuple[tuple[str, int], ...]
     #: The user id of who buys.
     learner_ref: str
@@ -71,10 +79,19 @@ class Wish:
             raise CheckoutError(problem)
 
     def _problem(self) -> str | None:
+        for name in ("learner_ref", "reference"):
+            if not isinstance(getattr(self, name), str):
+                return f"{name} is text or a whole number."
+        for name in ("email", "return_url", "discount_code"):
+            if not isinstance(getattr(self, name), str | None):
+                return f"{name} is text, or left out."
         if not 1 <= len(self.items) <= MOST_PRICES:
             return f"A checkout has 1 to {MOST_PRICES} prices."
-        if any(not price or quantity < 1 for price, quantity in self.items):
-            return "Each price has an id, and a quantity of 1 or more."
+        if not all(_is_line(price, LONGEST_PRICE) for price, _ in self.items):
+            return "The id of a price is one line of text."
+        return self._problem_of_text()
+
+    def _problem_of_text(self) -> str | None:
         if not _is_line(self.reference, LONGEST_REFERENCE):
             return f"A reference has 1 to {LONGEST_REFERENCE} characters on one line."
         if self.discount_code and not _is_line(self.discount_code, LONGEST_CODE):
@@ -99,14 +116,37 @@ class Wish:
 
 
 def wish_of(
-    prices: Sequence[str] | Mapping[str, int],
-    learner_ref: str,
-    reference: str,
-    **rest: str | None,
+    prices: Prices, learner_ref: str | int, reference: str | int, **rest: str | None
 ) -> Wish:
-    """Return a wish; prices are ids, or ids with their quantities."""
-    counted = prices if isinstance(prices, Mapping) else dict.fromkeys(prices, 1)
-    return Wish(tuple(counted.items()), learner_ref, reference, **rest)
+    """Return a wish; numbers by which a shop knows its users and orders are text here.
+
+    Raises:
+        CheckoutError: As ``Wish``, or the prices are none.
+    """
+    return Wish(_counted(prices), _text_of(learner_ref), _text_of(reference), **rest)
+
+
+def _counted(prices: object) -> tuple[tuple[str, int], ...]:
+    if isinstance(prices, Mapping):
+        given: list[object] = list(prices.items())
+    elif isinstance(prices, Sequence) and not isinstance(prices, str | bytes):
+        given = [(one, 1) if isinstance(one, str) else one for one in prices]
+    else:
+        raise CheckoutError(_ITEMS)
+    counts: Counter[str] = Counter()
+    for item in given:
+        match item:
+            case [str(price), int(number)] if number is not True and number > 0:
+                counts[price] += number
+            case _:
+                raise CheckoutError(_ITEMS)
+    return tuple(sorted(counts.items()))
+
+
+def _text_of(value: str | int) -> str:
+    # Else True would be somebody.
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    return str(value) if is_number else cast("str", value)
 
 
 def custom_data_of(

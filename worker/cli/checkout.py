@@ -39,7 +39,7 @@ def create(  # noqa: PLR0913 (each is an option)
 ) -> None:
     """Open a checkout at the provider and print where it can be paid."""
     rest = {"email": email, "return_url": return_url, "discount_code": discount}
-    wish = wish_of(_counted(price), learner, reference, **rest)
+    wish = wish_of([_priced(one) for one in price], learner, reference, **rest)
     with database() as engine:
         try:
             opened = create_checkout(engine, settings(), wish)
@@ -58,11 +58,9 @@ def _aside(cause: BaseException | None) -> str:
     return f" The provider says: {detail}" if detail else ""
 
 
-def _counted(prices: list[str]) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for given in prices:
-        price, _, number = given.partition("=")
-        if number and not number.isdecimal():
-            raise PaddlewheelError(f"{given} is no price with a quantity.")
-        counts[price] = counts.get(price, 0) + int(number or 1)
-    return counts
+def _priced(given: str) -> tuple[str, int]:
+    price, _, number = given.partition("=")
+    try:
+        return price, int(number or 1)
+    except ValueError:
+        raise PaddlewheelError(f"{given} is no price with a quantity.") from None
