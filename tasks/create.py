@@ -1,6 +1,6 @@
 """``checkouts.create``: opens a checkout for a shop that calls it by name.
 
-Changes ``payment_sessions``; the shop reads the address in ``opened_checkouts``.
+Changes ``checkouts``; the shop reads the address in ``opened_checkouts``.
 Running it twice is harmless: a reference has one checkout. Sends nothing on: what is
 not open yet is taken up by ``checkouts.recover``. What is refused stands in the row, a
 sentence each for developer and buyer. Fails for good where there is no such row: on
@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from worker import database
 from worker.app import app
+from worker.base_task import this_task
 from worker.checkouts.create import create as create_checkout
 from worker.checkouts.wish import CheckoutRefusedError, CheckoutWaitsError, wish_of
 from worker.settings import settings
@@ -29,8 +30,9 @@ def create(  # noqa: PLR0913 (what a shop knows; another name is a dead letter)
     """Open a checkout."""
     rest = {"email": email, "return_url": return_url, "discount_code": discount_code}
     wish = wish_of(prices, learner_ref, reference, **rest)
+    engine, who = database.engine(), this_task().claimant()
     try:
-        opened = create_checkout(database.engine(), settings(), wish, patience=0)
+        opened = create_checkout(engine, settings(), wish, patience=0, who=who)
     except CheckoutRefusedError:
         return "refused: the reason is in opened_checkouts"
     except CheckoutWaitsError:
