@@ -19,15 +19,17 @@ from bench.arena import Arena, arena
 from bench.backlog import prepare
 from bench.checks import measure_checks
 from bench.clock import Drained, both
+from bench.commands import measure_commands
 from bench.drain import drain_mixed, drain_rung, drain_swept
 from bench.events import EVENTS_PER_PURCHASE, Event, day_of
 from bench.floor import drain_bare
 from bench.mails import MAILS, measure_mails
 from bench.mix import mixed_days
 from bench.past import MANY
+from bench.reach import reaches_of
 from bench.receiver import measure_receiver
 from bench.reconcile import SUBSCRIPTIONS, measure_reconcile
-from bench.report import reaches_of, show
+from bench.report import show
 from bench.scale import measure_scale
 from bench.tutorial import drain_tutorial
 from bench.watch import measure_watch
@@ -37,7 +39,16 @@ PURCHASES = 5_000
 #: The tutorial would need minutes for all: it gets the first of the same events.
 TUTORIAL_PURCHASES = 300
 PROCESSES = 2
-PARTS = ("receiver", "drain", "watch", "scale", "reconcile", "checks", "mails")
+PARTS = (
+    "receiver",
+    "drain",
+    "watch",
+    "scale",
+    "reconcile",
+    "checks",
+    "mails",
+    "commands",
+)
 COMPARED = ("paddlewheel", "tutorial")
 Drain = Callable[[], Drained]
 
@@ -71,24 +82,18 @@ def _measure(
     status: Status,
     given: argparse.Namespace,
 ) -> dict[str, Any]:
-    figures: dict[str, Any] = {"machine": _machine()}
-    if "receiver" in parts:
-        figures["receiver"] = measure_receiver(servers, events, status.update)
-    if "drain" in parts:
-        figures["drain"] = _drain(servers, events, status)
-    if "watch" in parts:
-        figures["watch"] = measure_watch(servers, status.update, given.past)
-    if "scale" in parts:
-        figures["scale"] = measure_scale(servers, status.update, PROCESSES, given.past)
-    if "reconcile" in parts:
-        figures["reconcile"] = measure_reconcile(
-            servers, status.update, given.subscriptions
-        )
-    if "mails" in parts:
-        figures["mails"] = measure_mails(servers, status.update, given.mails)
-    if "checks" in parts:
-        figures["checks"] = measure_checks(servers, status.update)
-    return figures
+    say, past = status.update, given.past
+    measures: dict[str, Callable[[], dict[str, Any]]] = {
+        "receiver": lambda: measure_receiver(servers, events, say),
+        "drain": lambda: _drain(servers, events, status),
+        "watch": lambda: measure_watch(servers, say, past),
+        "scale": lambda: measure_scale(servers, say, PROCESSES, past),
+        "reconcile": lambda: measure_reconcile(servers, say, given.subscriptions),
+        "checks": lambda: measure_checks(servers, say),
+        "mails": lambda: measure_mails(servers, say, given.mails),
+        "commands": lambda: measure_commands(servers, say, past),
+    }
+    return {"machine": _machine()} | {part: measures[part]() for part in parts}
 
 
 def _drain(servers: Arena, events: Sequence[Event], status: Status) -> dict[str, Any]:

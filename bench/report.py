@@ -1,115 +1,22 @@
 """The figures as a person reads them, and how they stand to what is to be reached."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from statistics import median
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-#: What an allocator keeps for itself; a walk that kept its pages would need 200.
-MOST_GROWTH_MIB = 8
+from bench.reach import Reach, reaches_of
+
 COSTS = ("seconds", "cpu_seconds", "postgres_cpu_seconds", "growth_mib")
-
-
-@dataclass(frozen=True)
-class Reach:
-    """A figure that is to be reached."""
-
-    name: str
-    value: float
-    goal: float
-    #: Whether less is better.
-    at_most: bool = False
-
-    @property
-    def is_met(self) -> bool:
-        """Whether it is reached."""
-        return self.value <= self.goal if self.at_most else self.value >= self.goal
-
-    def as_json(self) -> dict[str, Any]:
-        """Return it as the JSON object has it."""
-        return {"value": self.value, "goal": self.goal, "met": self.is_met}
-
-
-def reaches_of(figures: Mapping[str, Any]) -> list[Reach]:
-    """Return what the figures reach, of what was measured."""
-    found = []
-    if receiver := figures.get("receiver"):
-        found += [
-            Reach("receiver / tutorial", receiver["ratio_to_tutorial"], 7),
-            Reach("receiver p99 ms", receiver["receiver"]["p99_ms"], 100, at_most=True),
-        ]
-    if drain := figures.get("drain"):
-        found += [
-            Reach("drain / tutorial", drain["ratio_to_tutorial"], 12),
-            Reach("mixed day / tutorial", drain["ratio_mixed_to_tutorial"], 12),
-            Reach("split batches", drain["splits"], 0, at_most=True),
-            Reach("single rings / drain", drain["ratio_single_rings"], 0.7),
-            Reach("swept / drain", drain["ratio_swept"], 0.7),
-        ]
-    if watch := figures.get("watch"):
-        found += [
-            Reach(f"look, {name}: p50 ms", row["p50_ms"], 50, at_most=True)
-            for name, row in watch.items()
-        ]
-    if scale := figures.get("scale"):
-        found += [
-            Reach("long past / short past", scale["ratio"], 1.2, at_most=True),
-            Reach("split beside a past", scale["splits"], 0, at_most=True),
-        ]
-    if reconcile := figures.get("reconcile"):
-        walks = reconcile["walks"].values()
-        found += [
-            Reach("requests / least", reconcile["requests_to_least"], 1, at_most=True),
-            Reach(
-                "compare: CPU s",
-                max(walk["cpu_seconds"] for walk in walks),
-                60,
-                at_most=True,
-            ),
-            Reach(
-                "compare: growth MiB",
-                max(walk["growth_mib"] for walk in walks),
-                MOST_GROWTH_MIB,
-                at_most=True,
-            ),
-            Reach("healed / planted", reconcile["healed_to_planted"], 1),
-            Reach(
-                "tables changed by second run",
-                reconcile["tables_changed_by_second_run"],
-                0,
-                at_most=True,
-            ),
-        ]
-    if mails := figures.get("mails"):
-        found.append(Reach("mails / plain loop", mails["ratio"], 0.6))
-    if checks := figures.get("checks"):
-        found += [
-            Reach(f"checks, {scope}: ms", checks[scope]["together"], 2000, at_most=True)
-            for scope in ("recent", "all")
-        ]
-    return found
 
 
 def show(figures: Mapping[str, Any], console: Console) -> None:
     """Print the tables."""
-    if receiver := figures.get("receiver"):
-        console.print(_receiver_table(receiver))
-    if drain := figures.get("drain"):
-        console.print(_drain_table(drain))
-    if watch := figures.get("watch"):
-        console.print(_watch_table(watch))
-    if scale := figures.get("scale"):
-        console.print(_scale_table(scale["microseconds_per_event"]))
-        console.print(_claim_table(scale["claims"]))
-    if reconcile := figures.get("reconcile"):
-        console.print(_reconcile_table(reconcile["walks"]))
-    if mails := figures.get("mails"):
-        console.print(_mails_table(mails))
-    if checks := figures.get("checks"):
-        console.print(_checks_table(checks))
+    for part, tables in _TABLES.items():
+        for table in tables if part in figures else ():
+            console.print(table(figures[part]))
     console.print(_reach_table(reaches_of(figures)))
 
 
@@ -151,7 +58,8 @@ def _watch_table(watch: Mapping[str, Any]) -> Table:
     return table
 
 
-def _scale_table(costs: Mapping[str, Sequence[float]]) -> Table:
+def _scale_table(scale: Mapping[str, Any]) -> Table:
+    costs: Mapping[str, Sequence[float]] = scale["microseconds_per_event"]
     table = _table("Cost of an event beside a past", "events", "µs, each run", "median")
     for past, runs in costs.items():
         each = ", ".join(f"{one:.0f}" for one in runs)
@@ -159,7 +67,8 @@ def _scale_table(costs: Mapping[str, Sequence[float]]) -> Table:
     return table
 
 
-def _claim_table(claims: Mapping[str, Mapping[str, float]]) -> Table:
+def _claim_table(scale: Mapping[str, Any]) -> Table:
+    claims: Mapping[str, Mapping[str, float]] = scale["claims"]
     table = _table("A claim of ten rows", "", "p50 ms", "p99 ms", "max ms")
     for name, row in claims.items():
         times = (f"{row[f'{time}_ms']:.2f}" for time in ("p50", "p99", "max"))
@@ -167,7 +76,8 @@ def _claim_table(claims: Mapping[str, Mapping[str, float]]) -> Table:
     return table
 
 
-def _reconcile_table(walks: Mapping[str, Mapping[str, Any]]) -> Table:
+def _reconcile_table(reconcile: Mapping[str, Any]) -> Table:
+    walks: Mapping[str, Mapping[str, Any]] = reconcile["walks"]
     columns = ("rows", "requests", "s", "CPU s", "PostgreSQL CPU s", "growth MiB")
     table = _table("All compared", "", *columns, "found", "healed")
     for name, row in walks.items():
@@ -190,6 +100,15 @@ def _checks_table(checks: Mapping[str, Any]) -> Table:
     return table
 
 
+def _commands_table(commands: Mapping[str, Any]) -> Table:
+    title = f"Commands beside {commands['events']:,} events, load {commands['load']}"
+    table = _table(title, "", "s", "CPU s", "to the libraries")
+    for name, row in commands["runs"].items():
+        figures = (f"{row[one]:.2f}" for one in ("seconds", "cpu_seconds", "ratio"))
+        table.add_row(name, *figures)
+    return table
+
+
 def _reach_table(reaches: list[Reach]) -> Table:
     table = _table("Reached", "", "measured", "goal", "met")
     for reach in reaches:
@@ -204,3 +123,15 @@ def _table(title: str, *columns: str) -> Table:
     for number, column in enumerate(columns):
         table.add_column(column, justify="right" if number else "left")
     return table
+
+
+_TABLES: dict[str, Sequence[Callable[[Mapping[str, Any]], Table]]] = {
+    "receiver": (_receiver_table,),
+    "drain": (_drain_table,),
+    "watch": (_watch_table,),
+    "scale": (_scale_table, _claim_table),
+    "reconcile": (_reconcile_table,),
+    "mails": (_mails_table,),
+    "checks": (_checks_table,),
+    "commands": (_commands_table,),
+}

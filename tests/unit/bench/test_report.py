@@ -8,10 +8,14 @@ import pytest
 from rich.console import Console
 
 from bench.clock import both, drained
-from bench.report import reaches_of, show
+from bench.reach import reaches_of
+from bench.report import show
 
 RUN = {"events": 700, "seconds": 1.0, "events_per_second": 700}
 ROW = {"per_second": 100.0, "p50_ms": 1.0, "p99_ms": 9.0, "max_ms": 10.0, "errors": 0}
+
+TYPED = {"cpu_seconds": 0.5, "ratio": 3.25}
+TAKEN = {"python": 0.02, "--help": 0.4, "status": 1.01, "explain": 0.9, "doctor": 4.9}
 
 
 @pytest.fixture
@@ -39,6 +43,13 @@ def figures() -> dict[str, Any]:
             "splits": 0,
             "claims": {"no snapshot": {"p50_ms": 1.0, "p99_ms": 2.25, "max_ms": 3.0}},
         },
+        "commands": {
+            "runs": {
+                name: {**TYPED, "seconds": taken} for name, taken in TAKEN.items()
+            },
+            "events": 1_000_000,
+            "load": 0.3,
+        },
     }
 
 
@@ -54,6 +65,10 @@ def test_each_goal_is_met_or_not(figures: dict[str, Any]) -> None:
         "look, all done: p50 ms": False,
         "long past / short past": True,
         "split beside a past": True,
+        "--help: s": True,
+        "status: s": False,
+        "explain: s": True,
+        "doctor: s": True,
     }
 
 
@@ -70,10 +85,12 @@ def test_the_tables_show_every_run(figures: dict[str, Any]) -> None:
     assert "all done" in out.getvalue()
     assert "400, 500, 450" in out.getvalue()
     assert "2.25" in out.getvalue()
+    assert "Commands beside 1,000,000 events, load 0.3" in out.getvalue()
+    assert "3.25" in out.getvalue()
 
 
 def test_one_part_alone_is_reported_alone(figures: dict[str, Any]) -> None:
-    del figures["drain"], figures["watch"], figures["scale"]
+    del figures["drain"], figures["watch"], figures["scale"], figures["commands"]
     assert len(reaches_of(figures)) == 2
 
 
