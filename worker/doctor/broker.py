@@ -7,6 +7,7 @@ evicts or forgets as a matter of course makes everything late.
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from amqp.exceptions import AccessRefused, AMQPError, NotAllowed
 from kombu import Connection, Queue
 from kombu.exceptions import OperationalError
 from redis import AuthenticationError, Redis, RedisError
@@ -57,7 +58,14 @@ def _rabbitmq(scene: Scene) -> Iterable[Verdict]:
         with app.connection_for_write() as connection:
             connection.ensure_connection(max_retries=1, timeout=int(CALL_SECONDS))
             server = connection.connection.server_properties
-    except (OperationalError, OSError) as error:
+    except AccessRefused:
+        yield broken("The broker does not take user and password of BROKER_URL.", EDIT)
+        return
+    except NotAllowed:
+        words = "The broker has no virtual host of BROKER_URL's name for its user."
+        yield broken(words, EDIT)
+        return
+    except (AMQPError, OperationalError, OSError) as error:
         words = f"The broker does not answer ({type(error).__name__})."
         yield broken(words, EDIT)
         return

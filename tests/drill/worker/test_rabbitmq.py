@@ -6,6 +6,7 @@ Needs ``RABBITMQ_URL``: an empty virtual host for this test alone.
 import os
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import SplitResult, urlsplit
 
 import pytest
 from celery import Celery
@@ -84,6 +85,37 @@ def test_the_doctor_tells_of_queues_what_is_there(
     assert none.words == "there is no queue yet: the workers make them"
     assert one.words == "1 quorum queue, publishing is confirmed"
     assert other.words.startswith(f"No quorum queues: {second.name}.")
+
+
+def of_another_password(url: SplitResult) -> SplitResult:
+    server = url.netloc.rpartition("@")[2]
+    return url._replace(netloc=f"{url.username}:another@{server}")
+
+
+def of_another_host(url: SplitResult) -> SplitResult:
+    return url._replace(path="/no-such-host")
+
+
+@pytest.mark.parametrize(
+    ("otherwise", "expected"),
+    [
+        (of_another_password, "does not take user and password"),
+        (of_another_host, "has no virtual host"),
+    ],
+)
+def test_the_doctor_tells_why_it_is_not_let_in(
+    make_settings: Callable[..., Settings],
+    otherwise: Callable[[SplitResult], SplitResult],
+    expected: str,
+) -> None:
+    url = otherwise(urlsplit(URL)).geturl()
+    (there,) = (one for one in CHECKS if one.name == "broker")
+
+    (told,) = there.look(Scene(make_settings(broker_url=url)))
+
+    assert told.severity == "broken"
+    assert expected in told.words
+    assert "BROKER_URL" in told.command
 
 
 def test_garbage_is_filed_and_a_lost_child_frees_its_message(
