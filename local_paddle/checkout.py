@@ -11,10 +11,10 @@ from datetime import timedelta
 
 from local_paddle import transaction as snapshot
 from local_paddle.agenda import Agenda
+from local_paddle.buyer import Buyer, PaymentPage
 from local_paddle.clock import rfc3339
 from local_paddle.collecting import Collecting
 from local_paddle.discount import first_bill, found
-from local_paddle.entity import address_of, customer_of
 from local_paddle.faults import Fault
 from local_paddle.feed import Feed
 from local_paddle.item import Item, items_of
@@ -39,7 +39,7 @@ STEPS = {
     "complete": (800_000, 1_500_000),
 }
 PAYABLE = ("ready", "billed", "past_due")
-POSTAL_CODES = {"DE": "10115", "GB": "SW1A 1AA", "JP": "100-0001", "US": "10021"}
+NOBODY = Buyer()
 
 
 class Checkout:
@@ -50,6 +50,7 @@ class Checkout:
         self._feed = feed
         self._store = feed.store
         self._ids = feed.ids
+        self._page = PaymentPage(feed)
         self._agenda = Agenda(feed.store)
         self._collecting = Collecting(feed, self._agenda)
         self._renewals = Renewals(feed, self._agenda, self._collecting)
@@ -82,20 +83,28 @@ class Checkout:
         return _receipt(transaction, till)
 
     def pay(
-        self, transaction_id: str, faults: Mapping[str, Fault] = NO_FAULTS
+        self,
+        transaction_id: str,
+        buyer: Buyer = NOBODY,
+        faults: Mapping[str, Fault] = NO_FAULTS,
     ) -> Receipt:
         """Pay and complete a transaction that is ready, billed or past due.
 
+        On the page of a draft the buyer says first who they are.
+
         Raises:
-            ShopError: It is unknown or in another state.
+            ShopError: It is unknown or in another state, or nobody says who pays.
 
         """
         open_ = transaction_of(self._store, transaction_id)
-        if open_["status"] not in PAYABLE:
+        is_page = _is_checkout(open_)
+        if open_["status"] not in PAYABLE and not is_page:
             message = f"{transaction_id} is {open_['status']}, not ready"
             raise ShopError(message)
         till = Till(self._feed, later_than(self._feed.clock.now(), open_), faults)
         with self._store.transaction():
+            if is_page:
+                open_ = self._page.fill_in(till, open_, buyer)
             if open_["status"] == "ready":
                 steps = {"pay": 1, "complete": 1}
                 self._finish(till, open_, steps, "completed")
@@ -133,35 +142,8 @@ class Checkout:
         self, till: Till, order: Order, transaction: Entity, steps: Mapping[str, int]
     ) -> Entity:
         till.tick(steps["details"])
-        customer = self._buyer(till, order)
-        address = self._address(till, order, customer)
-        ready = snapshot.readied(
-            transaction, customer["id"], address["id"], till.tick()
-        )
-        till.tell("transaction.updated", entity=ready)
-        till.tell("transaction.ready", entity=ready)
-        return ready
-
-    def _buyer(self, till: Till, order: Order) -> Entity:
-        known = self._store.customer_of(order.email)
-        if known:
-            return known
-        given = {"email": order.email, "name": order.name}
-        customer = customer_of(self._ids.new("ctm"), till.tick(), given)
-        till.tell("customer.created", entity=customer)
-        return customer
-
-    def _address(self, till: Till, order: Order, customer: Entity) -> Entity:
-        for address in self._store.having("address", "customer_id", customer["id"]):
-            if address["country_code"] == order.country:
-                return address
-        given = {
-            "country_code": order.country,
-            "postal_code": POSTAL_CODES.get(order.country),
-        }
-        address = address_of(self._ids.new("add"), customer["id"], till.tick(), given)
-        till.tell("address.created", entity=address)
-        return address
+        buyer = Buyer(order.email, order.name, order.country)
+        return self._page.fill_in(till, transaction, buyer)
 
     def _decline(
         self, till: Till, transaction: Entity, steps: Mapping[str, int], until: str
@@ -222,6 +204,12 @@ class Checkout:
 
     def _ordinal(self) -> int:
         return int(self._store.value("SELECT coalesce(max(ordinal), 0) FROM events"))
+
+
+def _is_checkout(transaction: Entity) -> bool:
+    """Tell whether it waits on a payment page for its buyer."""
+    is_draft = transaction["status"] == "draft"
+    return bool(is_draft and transaction["collection_mode"] == "automatic")
 
 
 def _receipt(transaction: Entity, till: Till) -> Receipt:

@@ -10,6 +10,7 @@ from typing import Any
 
 from local_paddle.account import account_of
 from local_paddle.adjustment import Line
+from local_paddle.buyer import Buyer
 from local_paddle.catalog import price_for
 from local_paddle.discount import discount_of, told
 from local_paddle.entity import changed
@@ -52,7 +53,7 @@ class ShopControl:
             "dunning": self._shop.collecting.set_dunning,
             "fail-payments": self._fail_payments,
             "pause": lambda g: self._stop(g, "pause"),
-            "pay": lambda g: self._shop.checkout.pay(g["transaction_id"], faults(g)),
+            "pay": self._pay,
             "purchase": lambda g: self._shop.checkout.purchase(self._order(g)),
             "refund": lambda g: self._adjust(g, "refund"),
             "resume": self._resume,
@@ -60,6 +61,11 @@ class ShopControl:
             "subscribe": self._subscribe,
             "unschedule": lambda g: self._shop.lifecycle.unschedule(self._target(g)),
         }
+
+    def _pay(self, given: Entity) -> Receipt:
+        typed = {n: given[n] for n in ("email", "name", "country") if given.get(n)}
+        transaction_id = given["transaction_id"]
+        return self._shop.checkout.pay(transaction_id, Buyer(**typed), faults(given))
 
     def _order(self, given: Entity) -> Order:
         is_invoice = _is_invoice(given)

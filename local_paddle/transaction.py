@@ -62,7 +62,7 @@ def drafted(
         "billing_details": given.get("billing_details"),
         "billing_period": given.get("billing_period"),
         "items": [_asked(item) for item in items],
-        "details": _details(ids, items, rate, currency),
+        "details": details_of(ids, items, rate, currency),
         "payments": [],
         "checkout": {"url": None if is_invoice else url},
         "created_at": at,
@@ -198,7 +198,8 @@ def _asked(item: Item) -> Entity:
     }
 
 
-def _details(ids: Ids, items: list[Item], rate: Decimal, currency: str) -> Entity:
+def details_of(ids: Ids, items: list[Item], rate: Decimal, currency: str) -> Entity:
+    """Return what is due: lines, tax and totals."""
     amount = Sum()
     lines = []
     for item in items:

@@ -62,9 +62,14 @@ class Client:
         """Subscribe; ``cycle`` and ``trial`` as in ``"month"`` and ``"14 day"``."""
         return self.post("subscribe", {"email": email, **order})
 
-    def pay(self, transaction_id: str) -> dict[str, Any]:
-        """Pay what is ready, billed or past due."""
-        return self.post("pay", {"transaction_id": transaction_id})
+    def pay(self, transaction_id: str, **buyer: str | None) -> dict[str, Any]:
+        """Pay what is ready, billed or past due; or a draft, as the buyer types it.
+
+        Raises:
+            ControlError: It is paid, or nobody says who pays: ``email``.
+
+        """
+        return self.post("pay", {"transaction_id": transaction_id, **buyer})
 
     def advance(self, **how: str) -> dict[str, Any]:
         """Move its clock ``to`` an instant or ``by`` a duration; what is due is done."""

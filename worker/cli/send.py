@@ -65,14 +65,40 @@ def purchase(
         raise typer.Exit(1)
 
 
+@group.command()
+def pay(
+    transaction_id: Annotated[
+        str, typer.Argument(help="Of a checkout that is open, as its address ends.")
+    ],
+    *,
+    email: Annotated[
+        str | None, typer.Option(help="Who pays, where the checkout does not say it.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="The buyer's name.")] = None,
+    country: Annotated[str | None, typer.Option(help="Where the buyer lives.")] = None,
+) -> None:
+    """Pay an open checkout, as its buyer does on the payment page."""
+    with _shop(settings()) as shop:
+        receipt = shop.pay(transaction_id, email=email, name=name, country=country)
+    console().print(
+        f"Paid: {len(receipt['events'])} events on their way. What comes of it:"
+        f" ./paddlewheel explain {transaction_id}",
+        markup=False,
+        soft_wrap=True,
+    )
+
+
 def _buy(config: Settings, course: str, email: str, name: str) -> dict[str, list[str]]:
+    with _shop(config) as shop:
+        return shop.purchase(email, course=course, name=name)
+
+
+def _shop(config: Settings) -> Client:
     if config.paddle_environment is not Environment.LOCAL:
         raise SettingsError("send works only with PADDLE_ENVIRONMENT=local.")
     if not config.paddle_api_url or config.paddle_api_key is None:
         raise SettingsError("Nothing runs here yet: `make up` in another terminal.")
-    key = config.paddle_api_key.get_secret_value()
-    with Client(config.paddle_api_url, key) as shop:
-        return shop.purchase(email, course=course, name=name)
+    return Client(config.paddle_api_url, config.paddle_api_key.get_secret_value())
 
 
 def _follow(
