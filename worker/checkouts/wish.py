@@ -9,12 +9,11 @@ from urllib.parse import urlsplit
 
 from worker.errors import PermanentError, SettingsError, TransientError
 from worker.learner_token import sign
-from worker.providers.checkouts import Buyer
+from worker.providers.checkouts import REFERENCE, Buyer
 from worker.settings import Settings
 
 #: A buyer may leave the checkout open over a weekend and more.
 TOKEN_DAYS = 30
-LONGEST_REFERENCE = 200
 LONGEST_ADDRESS = 320
 LONGEST_CODE = 200
 LONGEST_PAGE = 2000
@@ -92,8 +91,8 @@ class Wish:
         return self._problem_of_text()
 
     def _problem_of_text(self) -> str | None:
-        if not _is_line(self.reference, LONGEST_REFERENCE):
-            return f"A reference has 1 to {LONGEST_REFERENCE} characters on one line."
+        if not REFERENCE.fullmatch(self.reference):
+            return "A reference has 1 to 128 letters, digits and _ . : -, and nothing else."
         if self.discount_code and not _is_line(self.discount_code, LONGEST_CODE):
             return f"A discount code has at most {LONGEST_CODE} characters on one line."
         if self.return_url and not _is_page(self.return_url):

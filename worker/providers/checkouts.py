@@ -1,10 +1,14 @@
 """What opening checkouts at a provider must offer."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol, Self
+
+#: How a shop may name a checkout: by anything else nobody could ask for it.
+REFERENCE = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 
 
 class Buyer(StrEnum):

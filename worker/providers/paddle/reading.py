@@ -9,6 +9,7 @@ import msgspec
 from models.clock import UNKNOWN_RANKS, Clock, Ranks
 from models.key import Key
 from worker.errors import MalformedPayloadError
+from worker.providers.checkouts import REFERENCE
 from worker.providers.paddle.payload import Period, Totals
 from worker.providers.paddle.values import id_of, minor_of, optional_time_of
 
@@ -24,7 +25,6 @@ COURSE_FIELD = "course"
 LONGEST_COURSE = 100
 #: Where a shop names its checkout.
 REFERENCE_FIELD = "reference"
-REFERENCE = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 TOTALS = ("subtotal", "discount", "tax", "total")
 
 CustomData = dict[str, Any] | None
