@@ -1,13 +1,12 @@
 """Every error code asks for time, another request, or a person."""
 
-import json
 from datetime import timedelta
 
 import httpx
 import pytest
 
 from worker.failures import Verdict, failure_of
-from worker.providers.checkouts import Buyer, Problem
+from worker.providers.checkouts import Buyer, Problem, Sale
 from worker.providers.errors import (
     ApiBusyError,
     ApiDownError,
@@ -15,11 +14,13 @@ from worker.providers.errors import (
     ApiLockedError,
     ApiRefusedError,
 )
+from worker.providers.paddle.account import Account
 from worker.providers.paddle.answers import error_of
+from worker.providers.paddle.checkout import PaddleCheckouts
 from worker.providers.paddle.error_codes import CODES, Remedy, sorted_by
 from worker.providers.paddle.problems import problem_of
 
-ERRORS = {
+ERRORS: dict[Remedy, tuple[type[Exception], Verdict]] = {
     Remedy.LATER_FOR_ALL: (ApiBusyError, Verdict.MACHINERY),
     Remedy.LATER_WHEN_UP: (ApiDownError, Verdict.MACHINERY),
     Remedy.LATER_FOR_THIS: (ApiLockedError, Verdict.RETRY),
@@ -37,9 +38,8 @@ DOWN = Problem("Paddle: no answer: ReadTimeout.", Buyer.SOON)
 NO_KEY = Problem("Paddle: there is no key.", Buyer.SHOP)
 
 
-def answered(status: int, code: str, detail: str = "", **headers: str) -> Exception:
-    content = json.dumps({"error": {"code": code, "detail": detail}})
-    return answered_by(status, content, **headers)
+def answered(status: int, code: str, **headers: str) -> Exception:
+    return answered_by(status, f'{{"error":{{"code":"{code}"}}}}', **headers)
 
 
 def answered_by(status: int, content: str, **headers: str) -> Exception:
@@ -62,16 +62,23 @@ def test_each_code_is_the_error_of_its_remedy_and_names_itself(code: str) -> Non
 def test_each_code_ends_as_its_two_sentences_and_as_nothing_that_paddle_wrote(
     code: str,
 ) -> None:
-    detail = "ada@example.com may not"
-    known = CODES[code]
+    known, detail = CODES[code], "ada@example.com may not"
+    said = {"error": {"code": code, "detail": detail}}
+    answer = httpx.Response(STATUSES.get(known.remedy, 400), json=said)
+    account = Account("https://paddle.example", "pdl_key")
+    transport = httpx.MockTransport(lambda _: answer)
 
-    error = answered(STATUSES.get(known.remedy, 400), code, detail)
+    with (
+        PaddleCheckouts(account, 5, transport) as api,
+        pytest.raises(ERRORS[known.remedy][0]) as refused,
+    ):
+        api.open(Sale((("pri_1", 1),), {}))
 
-    permission = ": customer.read" if code == "forbidden" else ""
-    assert problem_of(error) == Problem(
+    permission = ": transaction.write" if code == "forbidden" else ""
+    assert api.problem_of(refused.value) == Problem(
         f"{known.words} ({code}{permission})", known.buyer or Buyer.SHOP
     )
-    assert detail not in str(error)
+    assert detail not in str(refused.value)
 
 
 @pytest.mark.parametrize(
@@ -81,12 +88,19 @@ def test_each_code_ends_as_its_two_sentences_and_as_nothing_that_paddle_wrote(
             answered_by(502, "<h1>Bad gateway</h1>"),
             Problem(f"{CODES['bad_gateway'].words} (no code)", Buyer.SOON),
         ),
+        (
+            answered(503, "service_unavailable", retry_after="9"),
+            Problem(
+                f"{CODES['service_unavailable'].words} (service_unavailable)",
+                Buyer.SOON,
+            ),
+        ),
         (ApiDownError("no answer: ReadTimeout"), DOWN),
         (ApiRefusedError("there is no key"), NO_KEY),
     ],
-    ids=["proxy", "none", "key"],
+    ids=["proxy", "pause", "none", "key"],
 )
-def test_where_paddle_says_no_code_the_error_tells(
+def test_proxies_pauses_and_no_answer_at_all_are_told_too(
     error: Exception, problem: Problem
 ) -> None:
     assert problem_of(error) == problem
