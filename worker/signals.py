@@ -35,7 +35,7 @@ from worker.release_mark import release_mark
 from worker.sentry import start_sentry
 from worker.settings import Settings, settings
 from worker.stray import Fault, stray_of_run
-from worker.work_tables import WORK_TABLES
+from worker.work_tables import CHECKOUTS, WORK_TABLES
 
 log = structlog.get_logger()
 
@@ -46,7 +46,8 @@ LOST = (WorkerLostError, TimeLimitExceeded)
 #: now and then in vain: results that come while the parent stops are not counted. Ours
 #: are in rows by then.
 LAST_WORDS_TENTHS = 30
-_TABLES = {table.task: table for table in WORK_TABLES}
+#: Whose rows a task claims.
+_TABLES = {table.task: table for table in WORK_TABLES} | {"checkouts.create": CHECKOUTS}
 
 
 def connect() -> None:

@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
 from tasks.activate import activate
 from tasks.activate import apply as activate_apply
@@ -30,7 +30,9 @@ from tests.purchases import (
     transaction,
 )
 from worker.after_commit import Rings
-from worker.drain import Apply
+from worker.checkouts.rows import keep
+from worker.checkouts.wish import CheckoutError, wish_of
+from worker.drain import Apply, Result
 from worker.settings import Settings
 
 SECONDS = 60
@@ -345,3 +347,32 @@ def test_two_events_of_one_purchase_are_one_order_for_the_platform(
 
     noted = rows(core, "SELECT kind, subject_id FROM platform_deliveries ORDER BY kind")
     assert noted == [checkouts.ORDER, checkouts.FAILURE]
+
+
+def keeping(price: str) -> tuple[Apply, Sequence[int]]:
+    def keep_it(connection: Connection, _: Sequence[int]) -> dict[int, Result]:
+        keep(connection, "paddle", wish_of([price], "user-42", "order-17"))
+        return {}
+
+    return keep_it, []
+
+
+def test_two_who_ask_for_one_order_have_one_checkout(
+    core: Engine, sessions: Callable[[], Engine]
+) -> None:
+    assert interleave(core, sessions, keeping("pri_a"), keeping("pri_a"))
+
+    assert one(core, "SELECT count(*) FROM checkouts") == 1
+
+
+@pytest.mark.parametrize("first", ["pri_a", "pri_b"])
+def test_of_two_orders_under_one_reference_the_first_has_it(
+    first: str, core: Engine, sessions: Callable[[], Engine]
+) -> None:
+    second = "pri_b" if first == "pri_a" else "pri_a"
+
+    with pytest.raises(CheckoutError, match="used for another order"):
+        interleave(core, sessions, keeping(first), keeping(second))
+
+    kept = "SELECT wanted #>> '{items,0,0}' FROM checkouts"
+    assert rows(core, kept) == [(first,)]

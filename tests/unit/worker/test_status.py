@@ -8,6 +8,7 @@ from worker.status import STAGES, STUCK_SECONDS, Level, Stage, Status
 from worker.work_tables import WORK_TABLES
 
 WAYS_OUT = {
+    "checkouts",
     "customer_fetches",
     "notifications",
     "platform_deliveries",

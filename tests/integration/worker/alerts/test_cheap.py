@@ -17,6 +17,7 @@ GROWING = frozenset(
         "inbox",
         "inbox_bodies",
         "inbox_variants",
+        "checkouts",
         "customer_fetches",
         "transactions",
         "transaction_lines",
@@ -71,6 +72,10 @@ SELECT n, 'c', 'event', 'e', {{state}} FROM generate_series(1, {ROWS}) AS n;
 INSERT INTO customer_fetches (provider, customer_id, state, last_error, pending_since)
 SELECT 'paddle', 'ctm_' || n, {{fetch}}, 'X: y', now() - interval '1 h'
 FROM generate_series(1, {ROWS}) AS n;
+INSERT INTO checkouts (provider, reference, owner, wanted, state, last_error,
+                       pending_since)
+SELECT 'paddle', 'order-' || n, 'user', '{{{{}}}}', {{checkout}}, 'X: y',
+       now() - interval '1 h' FROM generate_series(1, {ROWS}) AS n;
 INSERT INTO delivery_counts
 SELECT date_trunc('minute', now()) - n * interval '1 min', 'paddle', 'stored', '', 1
 FROM generate_series(0, {ROWS}) AS n;
@@ -91,6 +96,7 @@ def past(request: pytest.FixtureRequest, core: Engine) -> Engine:
         mail="'sent'" if done else "'pending'",
         variant="'duplicate'" if done else "'pending'",
         fetch="'fetched'" if done else "'pending'",
+        checkout="'opened'" if done else "'pending'",
     )
     with core.begin() as connection:
         connection.execute(text("SET LOCAL session_replication_role = replica"))

@@ -6,6 +6,7 @@ from unittest.mock import patch
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from billiard.exceptions import WorkerLostError
 from sqlalchemy import Engine, text
 
 from tasks.create import create as create_task
@@ -37,8 +38,9 @@ from worker.checkouts.wish import (
 from worker.providers.checkouts import Opened, Sale
 from worker.providers.paddle.checkout import PaddleCheckouts
 from worker.settings import Settings, settings
+from worker.signals import catch_failure
 from worker.status import status_of
-from worker.work_tables import CHECKOUTS
+from worker.work_tables import CHECKOUTS, Claimant
 
 #: Somebody has watched all the time: what is old counts as old.
 WATCHED = """
@@ -97,6 +99,20 @@ def test_killed_between_the_request_and_the_note_it_is_found_again(shop: Shop) -
     (sold,) = shop.transactions()
     told = rows(shop.engine, "SELECT state, transaction_id, crashes FROM checkouts")
     assert told == [("opened", sold["id"], 1)]
+
+
+def test_a_lost_child_lets_its_checkout_go_at_once(shop: Shop) -> None:
+    with (
+        patch.object(PaddleCheckouts, "customer_of", side_effect=KeyboardInterrupt),
+        pytest.raises(KeyboardInterrupt),
+    ):
+        create(shop.engine, shop.config, WISH, who=Claimant("task-1", "here"))
+    assert recover(shop.engine, shop.config) == "nothing due"
+
+    given = {"prices": [PRICE], "learner_ref": "user-42", "reference": "order-17"}
+    catch_failure(create_task, "task-1", WorkerLostError(), kwargs=given)
+
+    assert recover(shop.engine, shop.config) == "1 opened"
 
 
 def test_what_kills_its_process_each_time_is_a_dead_letter_without_an_address(
