@@ -73,13 +73,15 @@ class Opener:
         wanted = held.read()
         try:
             found = self._opened(engine, wanted, held)
-            result = held.opened(found) if found else _abandoned(held)
+            if found is None:
+                return _abandoned(held)
+            ending = held.opened(found)
         except LostLeaseError:
             raise
         except PaddlewheelError as error:
             return self._not_opened(wanted, held, error)
-        log.info("checkout_tried", checkout=row_id, state=result.state)
-        return result
+        log.info("checkout_opened", checkout=row_id)
+        return ending
 
     def _opened(self, engine: Engine, wanted: Wanted, held: Held) -> Opened | None:
         try:
@@ -131,4 +133,5 @@ def _is_late(wanted: Wanted) -> bool:
 
 
 def _abandoned(held: Held) -> Ending:
+    log.warning("checkout_abandoned", checkout=held.id)
     return held.ended(CheckoutState.ABANDONED, _TOO_LATE)

@@ -59,7 +59,8 @@ FROM checkouts WHERE provider = :provider AND reference = :reference FOR UPDATE
 # Who asks again does not wait for the next attempt.
 _TAKE_UP = text("""
 UPDATE checkouts SET wanted = CAST(:wanted AS jsonb), email = coalesce(:email, email),
-  next_attempt_at = now()
+  next_attempt_at = now(),
+  buyer_words = CASE WHEN reason IS NOT NULL THEN buyer_words END
 WHERE id = :id AND state = 'pending' AND lease_token IS NULL
 """)
 _TOLD = text("""

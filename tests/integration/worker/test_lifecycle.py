@@ -89,6 +89,24 @@ def test_a_claim_takes_the_oldest_due_rows_first(
     assert (ids(first), ids(second)) == ([a, d], [b, c])
 
 
+def test_who_waits_for_one_row_gets_that_one_or_none(
+    engine: Engine, config: Settings
+) -> None:
+    _, mine, other = add_work(engine, 3)
+
+    def claim_only(row_id: int) -> list[int]:
+        return ids(lifecycle.claim(engine, INBOX, ME, config, only=row_id))
+
+    assert claim_only(mine) == [mine]
+    assert claim_only(mine) == []
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            "UPDATE inbox SET next_attempt_at = now() + interval '1 h'"
+            f" WHERE id = {other}"
+        )
+    assert claim_only(other) == []
+
+
 def test_a_row_put_off_is_not_due(
     engine: Engine, claim: Callable[..., Lease | None]
 ) -> None:
