@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from dotenv import dotenv_values
 from rich.text import Text
 from sqlalchemy import Engine
 
@@ -16,7 +15,6 @@ from worker.budget import Budget, Lane, Patient
 from worker.cli.database import database
 from worker.cli.output import console, print_json, shown
 from worker.connect.connect import Connecting
-from worker.connect.env_file import values_in
 from worker.connect.errors import ConnectError
 from worker.connect.plan import Plan, plan_of
 from worker.connect.proof import Patience
@@ -26,6 +24,7 @@ from worker.providers.api import Gate, OpenGate
 from worker.providers.paddle.account import Account
 from worker.providers.paddle.connection import PaddleConnection
 from worker.providers.paddle.provider import Paddle
+from worker.setting_files import files_of, values_in
 from worker.settings import (
     Environment,
     Settings,
@@ -62,7 +61,7 @@ def connect(  # noqa: PLR0913 (each is an option)
     """Connect a Paddle account: key, destination, secret, catalog, and the proof."""
     told: list[dict[str, object]] = []
     try:
-        given = _given(env_file)
+        given = _given(environment, env_file)
         plan = plan_of(environment, url, given, env_file, dry_run=dry_run)
         with ExitStack() as opened:
             connecting = _connecting(opened, plan, wait)
@@ -102,11 +101,9 @@ def _failure(error: PaddlewheelError) -> dict[str, object]:
     return {"step": step, "words": str(error)}
 
 
-def _given(env_file: Path | None) -> dict[str, str]:
-    dotenv = env_dir() / ".env"
-    usual = dotenv_values(dotenv) if dotenv.exists() else {}
-    named = {name: value for name, value in usual.items() if value}
-    return {**named, **(values_in(env_file) if env_file else {}), **environ()}
+def _given(environment: Environment, env_file: Path | None) -> dict[str, str]:
+    files = [*files_of(env_dir(), environment), *([env_file] if env_file else [])]
+    return {**values_in(*files), **environ()}
 
 
 def _settings(plan: Plan) -> Settings | None:

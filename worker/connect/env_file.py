@@ -6,19 +6,11 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from dotenv import dotenv_values
-
 from worker.errors import PaddlewheelError
+from worker.setting_files import values_in
 
 #: Its owner's alone: it holds secrets.
 MODE = 0o600
-
-
-def values_in(file: Path) -> dict[str, str]:
-    """Return the settings in a file; none where there is no file."""
-    if not file.exists():
-        return {}
-    return {name: value for name, value in dotenv_values(file).items() if value}
 
 
 def write(file: Path, values: Mapping[str, str]) -> bool:

@@ -11,8 +11,9 @@ from typer.testing import CliRunner
 from tests.factories import one
 from tests.integration.worker.connect.conftest import API_KEY, Scene
 from worker.cli.main import app
-from worker.connect.env_file import values_in, write
+from worker.connect.env_file import write
 from worker.connect.errors import ConnectError
+from worker.setting_files import values_in
 from worker.settings import Settings, environ, settings
 
 LOCAL = {"PADDLE_ENVIRONMENT": "local"}

@@ -7,8 +7,9 @@ import pytest
 
 from tests.integration.worker.connect.conftest import Scene, begin
 from worker.connect import secrets as kept_secrets
-from worker.connect.env_file import values_in, write
+from worker.connect.env_file import write
 from worker.connect.errors import ConnectError
+from worker.setting_files import values_in
 
 
 def elsewhere(name: str) -> dict[str, object]:
