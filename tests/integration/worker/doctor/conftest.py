@@ -23,6 +23,13 @@ from worker.settings import Environment, Settings
 KEY = "pdl_local_apikey_for_tests"
 SECRET = "pdl_ntfset_01gkpjp8bkm3tm53kdgkx6sms7_6h3qd3uFSi9YCD3OLYAShQI90XTI5vEI"
 PRICE = "pri_01jd0pyth0nbas1cs0000000a1"
+#: Of what answers, in the end. What never does is waited for as long as by anybody.
+PATIENT = {
+    "worker.parent_database.CONNECT_TIMEOUT_SECONDS": 10,
+    "worker.parent_database.STATEMENT_TIMEOUT_MS": 10_000,
+    "worker.doctor.scene.TURN_SECONDS": 10.0,
+    "worker.doctor.scene.CALL_SECONDS": 20.0,
+}
 Configure = Callable[..., Settings]
 
 
@@ -30,6 +37,8 @@ Configure = Callable[..., Settings]
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give checks time on a busy machine; that they are bounded has a test."""
     monkeypatch.setattr("worker.doctor.examine.LOOK_SECONDS", 30.0)
+    for name, patient in PATIENT.items():
+        monkeypatch.setattr(name, patient)
 
 
 @dataclass(frozen=True)

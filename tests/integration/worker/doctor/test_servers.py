@@ -15,7 +15,9 @@ from tests.fixtures.frozen import frozen
 from tests.integration.worker.doctor.conftest import Ask, Deployment, beat
 from worker.cli.commands import EXIT_USAGE
 from worker.cli.main import app
+from worker.doctor.scene import TURN_SECONDS
 from worker.environment import check_stamp
+from worker.parent_database import CONNECT_TIMEOUT_SECONDS
 from worker.servers.postgres import Postgres
 from worker.servers.valkey import Valkey
 from worker.settings import Environment, Settings
@@ -104,8 +106,15 @@ def test_a_wrong_password_is_named(
 
 @pytest.mark.drill
 def test_what_needs_no_frozen_database_is_answered_all_the_same(
-    ask: Ask, deployment: Deployment, own_postgres: Postgres
+    ask: Ask,
+    deployment: Deployment,
+    own_postgres: Postgres,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # Every turn and every connection is waited for in vain here.
+    monkeypatch.setattr("worker.doctor.scene.TURN_SECONDS", TURN_SECONDS)
+    bound = "worker.parent_database.CONNECT_TIMEOUT_SECONDS"
+    monkeypatch.setattr(bound, CONNECT_TIMEOUT_SECONDS)
     deployment.settings(database_url=own_postgres.url)
 
     with frozen(own_postgres):
