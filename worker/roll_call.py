@@ -9,8 +9,8 @@ from typing import Any
 
 from celery import Celery
 
+import celeryconfig
 from worker.errors import PaddlewheelError
-from worker.pulses import QUEUES
 from worker.rings import ringing_app
 from worker.settings import Settings
 
@@ -21,14 +21,19 @@ PATIENCE_SECONDS = 0.7
 #: What a command waits for all of it, whatever the broker does.
 LONGEST_SECONDS = 2.0
 
+#: By worker, what it says.
 Answers = Mapping[str, Any]
+#: By worker, the queues that it serves.
+Served = Mapping[str, frozenset[str]]
+
+_QUEUES = frozenset(str(queue.name) for queue in celeryconfig.task_queues)
 
 
 class BrokerAwayError(PaddlewheelError):
     """The broker does not answer, so no worker can."""
 
 
-def served(config: Settings) -> dict[str, frozenset[str]]:
+def served(config: Settings) -> Served:
     """Return the queues that each worker serves that answers.
 
     Raises:
@@ -36,7 +41,7 @@ def served(config: Settings) -> dict[str, frozenset[str]]:
     """
 
     def are_all(answers: Answers) -> bool:
-        return set(QUEUES) <= set().union(*_queues(answers).values())
+        return frozenset().union(*_queues(answers).values()) >= _QUEUES
 
     return _queues(call(config, "active_queues", are_all))
 
@@ -73,7 +78,7 @@ def _broadcast(app: Celery, question: str, seconds: float) -> dict[str, Any]:
     return {worker: said for reply in replies or () for worker, said in reply.items()}
 
 
-def _queues(answers: Answers) -> dict[str, frozenset[str]]:
+def _queues(answers: Answers) -> Served:
     return {
         worker: frozenset(queue["name"] for queue in queues)
         for worker, queues in sorted(answers.items())

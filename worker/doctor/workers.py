@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from worker import roll_call
 from worker.doctor.scene import Scene
 from worker.release_mark import ABOUT
-from worker.roll_call import Answers, BrokerAwayError
+from worker.roll_call import Answers, BrokerAwayError, Served
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class About:
     processes: int
 
 
-def served(scene: Scene) -> Mapping[str, frozenset[str]]:
+def served(scene: Scene) -> Served:
     """Return the queues that each worker serves that answers."""
     return scene.once("served", lambda: _served(scene))
 
@@ -32,7 +32,7 @@ def abouts(scene: Scene) -> Mapping[str, About]:
 # Where the broker does not answer, its own check tells of it.
 
 
-def _served(scene: Scene) -> dict[str, frozenset[str]]:
+def _served(scene: Scene) -> Served:
     with suppress(BrokerAwayError):
         return roll_call.served(scene.config)
     return {}
