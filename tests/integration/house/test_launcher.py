@@ -62,6 +62,20 @@ def test_it_runs_its_own_checkout_from_anywhere_and_through_a_link(
     assert said == [str(checkout), "-m", "worker.cli.main", "a b", "--c"]
 
 
+def test_what_python_compiles_is_kept_though_the_shell_forbids_it(
+    checkout: Path,
+) -> None:
+    with_interpreter(checkout)
+    (checkout / ".venv/bin/python").write_text("#!/bin/sh\nenv\n")
+
+    result = run(
+        checkout / "paddlewheel", folder=checkout, PYTHONDONTWRITEBYTECODE="1", KEPT="1"
+    )
+
+    assert "KEPT=1" in result.stdout.splitlines()
+    assert "PYTHONDONTWRITEBYTECODE" not in result.stdout
+
+
 def test_make_alone_lists_what_it_can_do(checkout: Path) -> None:
     result = run("make", folder=checkout)
 
