@@ -1,5 +1,6 @@
 """What a shop wants to sell, checked before anybody is asked."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ LONGEST_PRICE = 200
 #: As prices are asked for: ids, where one may come twice, or ids with quantities.
 Prices = Mapping[str, int] | Sequence[str] | Sequence[tuple[str, int]]
 
+#: No list of addresses, and no name beside one: a provider would find others by it.
+_ADDRESS = re.compile(r"[^\s@,;<>]+@[^\s@,;<>]+")
 _ITEMS = (
     "Prices are a list of ids, or ids each with a quantity: 1 or more, a whole number."
 )
@@ -173,8 +176,7 @@ def _is_line(text: str, longest: int) -> bool:
 
 
 def _is_address(text: str) -> bool:
-    name, _, domain = text.partition("@")
-    return bool(name and domain) and _is_line(text, LONGEST_ADDRESS) and " " not in text
+    return _is_line(text, LONGEST_ADDRESS) and bool(_ADDRESS.fullmatch(text))
 
 
 def _is_page(text: str) -> bool:

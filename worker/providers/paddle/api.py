@@ -5,7 +5,8 @@ https://developer.paddle.com/api-reference/overview (API version 1).
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Self
+from contextlib import contextmanager
+from typing import Self, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -34,9 +35,27 @@ from worker.providers.paddle.lists import (
 )
 from worker.settings import Settings
 
+_T = TypeVar("_T")
+
 #: Of a whole call, where nobody asks for less.
 CALL_SECONDS = 10.0
 NOTHING_THERE = (httpx.codes.BAD_REQUEST, httpx.codes.NOT_FOUND)
+
+
+@contextmanager
+def paddles_own() -> Iterator[None]:
+    """Take a no from Paddle alone.
+
+    Raises:
+        ApiDownError: Somebody on the way says no, who knows of nothing there. Whether
+            Paddle heard of it is unknown.
+    """
+    try:
+        yield
+    except ApiError as error:
+        if error.code == NO_CODE:
+            raise ApiDownError(str(error)) from None
+        raise
 
 
 class PaddleApi:
@@ -133,7 +152,8 @@ class PaddleApi:
         most = str(most_of(path))
         asked = {"order_by": "id[ASC]", "per_page": most, **parameters}
         while True:
-            page = read(self._asker.get(path, asked), Page)
+            with paddles_own():
+                page = read(self._asker.get(path, asked), Page)
             yield [bytes(entity) for entity in page.data]
             if not page.meta.pagination.has_more:
                 return
@@ -150,13 +170,8 @@ class PaddleApi:
             ApiRefusedError, ApiBusyError, ApiDownError, ApiError: It was not to be had,
                 or does not go on where it was asked to.
         """
-        try:
+        with paddles_own():
             content = self._asker.get(path_of(asked), parameters_of(asked))
-        except ApiError as error:
-            if error.code == NO_CODE:
-                # Somebody on the way says so, who knows of no lists.
-                raise ApiDownError(str(error)) from None
-            raise
         return page_of(asked, content)
 
     def destinations(self) -> list[Destination]:
@@ -166,6 +181,14 @@ class PaddleApi:
             for page in self.pages("/notification-settings", {})
             for entity in page
         ]
+
+    def _sent(
+        self, method: str, path: str, given: Mapping[str, object], kind: type[_T]
+    ) -> _T:
+        """Post or change something and return the answer; see ``Asker.send``."""
+        with paddles_own():
+            content = self._asker.send(method, path, given)
+        return read(bytes(read(content, One).data), kind)
 
 
 def api_of(

@@ -5,9 +5,7 @@ no idempotency keys: whoever posts here looks for what is there before doing so 
 """
 
 import re
-from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TypeVar
 
 import httpx
 
@@ -15,18 +13,20 @@ from worker.providers.api import Gate
 from worker.providers.checkouts import Opened, Problem, Sale
 from worker.providers.errors import ApiDownError, ApiError, ApiRefusedError
 from worker.providers.paddle.account import account_of
-from worker.providers.paddle.answers import NO_CODE, Identity, Link, One, read
+from worker.providers.paddle.answers import Identity, Link, read
 from worker.providers.paddle.api import PaddleApi
 from worker.providers.paddle.lists import EVERY_STATUS
 from worker.providers.paddle.problems import problem_of
 from worker.settings import Settings
 
-_T = TypeVar("_T")
-
 _CUSTOMER = re.compile(r"\bctm_[a-z0-9]{26}\b")
 _EXISTS = "customer_already_exists"
 _NOT_APPROVED = "transaction_checkout_url_domain_is_not_approved"
 _NO_DISCOUNT = "transaction_discount_not_found"
+
+
+class _Customer(Identity):
+    email: str | None = None
 
 
 class _Discount(Identity):
@@ -46,17 +46,16 @@ class PaddleCheckouts(PaddleApi):
 
     def customer_of(self, email: str) -> str:
         """Return the customer with this address, made if there is none."""
-        found = self._customer(email)
-        if found is None:
-            try:
-                return self._made("/customers", {"email": email}, Identity).id
-            except ApiError as error:
-                if error.code != _EXISTS:
-                    raise
-                # Somebody was quicker; or wrote it in another case, which the list
-                # tells apart and the refusal does not: that names the customer.
-                named = _CUSTOMER.search(error.detail)
-            found = self._customer(email) or (named[0] if named else None)
+        if found := self._customer(email):
+            return found
+        try:
+            return self._sent("POST", "/customers", {"email": email}, Identity).id
+        except ApiError as error:
+            if error.code != _EXISTS:
+                raise
+            # Somebody was quicker; or wrote it in another case, which the list
+            # tells apart and the refusal does not: that names the customer.
+            found = self._customer(email) or self._named(error.detail, email)
         if found is None:
             raise ApiDownError("knows a customer that it does not list")
         return found
@@ -67,7 +66,7 @@ class PaddleCheckouts(PaddleApi):
         for written in dict.fromkeys((code, code.upper())):
             for page in self.pages("/discounts", {"code": written}):
                 for one in (read(entity, _Discount) for entity in page):
-                    if (one.code or "").casefold() == code.casefold():
+                    if _is_same(one.code, code):
                         return one.id
         raise ApiError(httpx.codes.BAD_REQUEST, _NO_DISCOUNT)
 
@@ -99,7 +98,7 @@ class PaddleCheckouts(PaddleApi):
         }
         told = {name: value for name, value in given.items() if value is not None}
         try:
-            return _opened(self._made("/transactions", told, _Sold))
+            return _opened(self._sent("POST", "/transactions", told, _Sold))
         except ApiRefusedError as error:
             if sale.page and error.code == _NOT_APPROVED:
                 # This call names the page: others go on without it.
@@ -112,19 +111,19 @@ class PaddleCheckouts(PaddleApi):
 
     def _customer(self, email: str) -> str | None:
         for page in self.pages("/customers", {"email": email, **EVERY_STATUS}):
-            for entity in page:
-                return read(entity, Identity).id
+            for one in (read(entity, _Customer) for entity in page):
+                # Paddle takes what is asked for as a list: others may be in it.
+                if _is_same(one.email, email):
+                    return one.id
         return None
 
-    def _made(self, path: str, given: Mapping[str, object], kind: type[_T]) -> _T:
-        try:
-            content = self._asker.send("POST", path, given)
-        except ApiError as error:
-            if error.code == NO_CODE:
-                # Somebody on the way says so; whether Paddle heard of it is unknown.
-                raise ApiDownError(str(error)) from None
-            raise
-        return read(bytes(read(content, One).data), kind)
+    def _named(self, sentence: str, email: str) -> str | None:
+        # The address may stand in it too, and look like an id.
+        for named in _CUSTOMER.findall(sentence):
+            told = self.customer(named)
+            if told and _is_same(read(told, _Customer).email, email):
+                return str(named)
+        return None
 
 
 def checkouts_of(
@@ -136,6 +135,10 @@ def checkouts_of(
         SettingsError: There is no key for it.
     """
     return PaddleCheckouts(account_of(config, gate), call_seconds)
+
+
+def _is_same(told: str | None, asked: str) -> bool:
+    return told is not None and told.casefold() == asked.casefold()
 
 
 def _opened(sold: _Sold) -> Opened:

@@ -5,17 +5,15 @@ https://developer.paddle.com/api-reference/simulations/overview.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import msgspec
 
 from worker.providers.errors import ApiError, ApiRefusedError
 from worker.providers.paddle.answers import Identity, One, read
-from worker.providers.paddle.api import PaddleApi
+from worker.providers.paddle.api import PaddleApi, paddles_own
 from worker.providers.paddle.error_codes import FORBIDDEN
 from worker.providers.paddle.permissions import permission_of
-
-_T = TypeVar("_T")
 
 SETTINGS = "/notification-settings"
 SIMULATIONS = "/simulations"
@@ -97,6 +95,7 @@ class PaddleConnection(PaddleApi):
 
         Raises:
             ApiRefusedError: The key is not believed at all.
+            ApiBusyError, ApiDownError: No answer of Paddle's to that.
         """
         return [
             permission_of(method, path)
@@ -106,10 +105,11 @@ class PaddleConnection(PaddleApi):
 
     def _may(self, method: str, path: str) -> bool:
         try:
-            if method == "GET":
-                self._asker.get(path, {"per_page": "1"})
-            else:
-                self._asker.send(method, path, {})
+            with paddles_own():
+                if method == "GET":
+                    self._asker.get(path, {"per_page": "1"})
+                else:
+                    self._asker.send(method, path, {})
         except ApiRefusedError as error:
             if error.code != FORBIDDEN:
                 raise
@@ -164,9 +164,3 @@ class PaddleConnection(PaddleApi):
         path = f"{SIMULATIONS}/{simulation}/runs/{run}/events"
         pages = self.pages(path, {})
         return [read(entity, SimulatedEvent) for page in pages for entity in page]
-
-    def _sent(
-        self, method: str, path: str, given: Mapping[str, object], kind: type[_T]
-    ) -> _T:
-        content = self._asker.send(method, path, given)
-        return read(bytes(read(content, One).data), kind)

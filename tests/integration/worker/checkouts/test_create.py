@@ -210,7 +210,16 @@ def test_a_checkout_that_a_browser_opened_under_the_reference_is_not_taken(
     assert rows(shop.engine, STATES) == [("pending",)]
 
 
-@pytest.mark.parametrize("email", ["nobody", "a@b\0.example", "two words@b.example"])
+@pytest.mark.parametrize(
+    "email",
+    [
+        "nobody",
+        "a@b\0.example",
+        "two words@b.example",
+        "nobody@x.example,ada@example.com",
+        "nobody,ada@example.com",
+    ],
+)
 def test_a_mistyped_address_is_refused_in_the_row_before_anybody_is_asked(
     email: str, shop: Shop
 ) -> None:

@@ -40,6 +40,38 @@ def test_numbers_by_which_a_shop_knows_its_users_and_orders_are_text() -> None:
 
 
 @pytest.mark.parametrize(
+    "address", ["ada@example.com", "Ada+Shop@mail.example.com", "o'neil@ex-ample.com"]
+)
+def test_an_address_is_one(address: str) -> None:
+    assert wish(email=address).address == address
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "nobody",
+        "@example.com",
+        "ada@",
+        "ada@example.com@example.com",
+        "nobody@x.example,ada@example.com",
+        "nobody,ada@example.com",
+        "nobody@x.example;ada@example.com",
+        "ada @example.com",
+        " ada@example.com",
+        "ada\u00a0@example.com",
+        "ada@example.com\n",
+        "ada@example.com\0",
+        "Ada <ada@example.com>",
+        "<ada@example.com>",
+        f"{'a' * 320}@example.com",
+    ],
+    ids=repr,
+)
+def test_what_could_be_several_or_none_is_no_address(typed: str) -> None:
+    assert wish(email=typed).address is None
+
+
+@pytest.mark.parametrize(
     ("change", "words"),
     [
         ({"learner_ref": None}, "learner_ref is text or a whole number."),

@@ -192,8 +192,11 @@ def test_a_no_that_is_not_paddles_own_says_nothing_of_a_list(status: int) -> Non
     def answer(_: httpx.Request) -> httpx.Response:
         return httpx.Response(status, text="<h1>Not here</h1>")
 
-    with asking(answer) as api, pytest.raises(ApiDownError, match=str(status)):
-        api.page(Asked(ApiList.EVENTS, "evt_1"))
+    with asking(answer) as api:
+        with pytest.raises(ApiDownError, match=str(status)):
+            api.page(Asked(ApiList.EVENTS, "evt_1"))
+        with pytest.raises(ApiDownError, match=str(status)):
+            list(api.prices())
 
 
 def test_events_are_known_by_another_name() -> None:
