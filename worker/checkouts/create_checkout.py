@@ -1,10 +1,20 @@
 """``create_checkout``: what a shop written in Python calls where it runs beside us."""
 
+from datetime import timedelta
+
+from sqlalchemy.exc import SQLAlchemyError
+
 from worker import database
 from worker.checkouts.create import create
-from worker.checkouts.wish import Prices, wish_of
-from worker.providers.checkouts import Opened
+from worker.checkouts.wish import CheckoutWaitsError, Prices, wish_of
+from worker.providers.checkouts import Buyer, Opened
 from worker.settings import settings
+
+_AWAY = (
+    "Paddlewheel's database does not answer, so it is not known whether this checkout is"
+    " open: ask again under the same reference."
+)
+_SOON = timedelta(seconds=5)
 
 
 def create_checkout(  # noqa: PLR0913 (the five that a shop knows, and a code)
@@ -29,9 +39,14 @@ def create_checkout(  # noqa: PLR0913 (the five that a shop knows, and a code)
 
     Raises:
         CheckoutError: It cannot be opened; ``buyer`` is what the buyer is told.
-        CheckoutWaitsError: Not yet, or not until a setting is there: ask again under the
-            same reference.
+        CheckoutWaitsError: Not yet, or not until a setting or the database is there: ask
+            again under the same reference.
     """
     rest = {"email": email, "return_url": return_url, "discount_code": discount_code}
     wish = wish_of(prices, learner_ref, reference, **rest)
-    return create(database.engine(), settings(), wish)
+    try:
+        return create(database.engine(), settings(), wish)
+    except SQLAlchemyError as error:
+        if not database.is_machinery(error):
+            raise
+        raise CheckoutWaitsError(_AWAY, Buyer.SOON, _SOON) from error

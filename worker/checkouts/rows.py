@@ -144,10 +144,10 @@ def told(engine: Engine, row_id: int, wish: Wish) -> Opened:
         return Opened(row.transaction_id, row.checkout_url)
     if row.state == CheckoutState.PENDING and (row.is_held or row.problem is None):
         raise CheckoutBusyError(_BUSY.developer, _BUSY.buyer, _MOMENT)
-    buyer = row.buyer_words or Buyer.SHOP
     if row.state == CheckoutState.PENDING:
+        buyer = row.buyer_words or Buyer.SOON
         raise CheckoutWaitsError(row.problem, buyer, max(row.wait, _MOMENT))
-    raise CheckoutRefusedError(row.problem or "", buyer)
+    raise CheckoutRefusedError(row.problem or "", row.buyer_words or Buyer.SHOP)
 
 
 @dataclass(frozen=True, slots=True)
