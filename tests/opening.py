@@ -1,7 +1,9 @@
 """Checkouts that are to be opened, and what goes wrong on the way."""
 
+import re
 from collections.abc import Callable
 
+from celery import Celery
 from sqlalchemy import Engine
 
 from tests.factories import make_due
@@ -11,11 +13,13 @@ from worker.drain import Job, drain_each
 from worker.providers.checkouts import Opened, Sale
 from worker.providers.errors import ApiDownError
 from worker.providers.paddle.checkout import PaddleCheckouts
-from worker.settings import Settings
+from worker.settings import ROOT, Settings
 from worker.work_tables import CHECKOUTS, Claimant
 
 PRICE = "pri_01jd0pyth0nbas1cs0000000a1"
 STATES = "SELECT state, email FROM checkouts"
+GUIDE = (ROOT / "docs" / "integrate.md").read_text()
+(SENT,) = re.findall(r"```python\n(celery\.send_task\(.+?)```", GUIDE, re.DOTALL)
 post: Callable[[PaddleCheckouts, Sale], Opened] = PaddleCheckouts.open
 
 
@@ -25,6 +29,15 @@ def wish(**changes: object) -> Wish:
 
 
 WISH = wish(email="ada@example.com")
+
+
+def send_as_told(broker_url: str) -> None:
+    """Send the message of the guide, by a shop that knows nothing else of us."""
+    shop = Celery(broker=broker_url, set_as_current=False)
+    try:
+        exec(SENT.replace("pri_…", PRICE), {"celery": shop})
+    finally:
+        shop.close()
 
 
 def execute(engine: Engine, statement: str) -> None:

@@ -14,9 +14,11 @@ from kombu import Connection
 from sqlalchemy import Engine, text
 
 import celeryconfig
+from tests.factories import rows
 from tests.fixtures.events import all_are_done, deliver
 from tests.fixtures.processes import eventually
 from tests.fixtures.workers import CeleryProcess
+from tests.opening import send_as_told
 from worker.broker import quorum_queues
 from worker.doctor.broker import CHECKS
 from worker.doctor.scene import Scene
@@ -67,6 +69,18 @@ def test_rings_and_the_sweep_work(
     )
     deliver(engine, 100, "evt_swept_")
     all_are_done(engine, 200)
+
+
+def test_a_shop_s_own_celery_reaches_the_task_that_opens_checkouts(
+    engine: Engine, rabbitmq: Connection, start_worker: Start
+) -> None:
+    worker = start_worker("fetch", broker_url=URL)
+
+    send_as_told(URL)
+
+    eventually(lambda: worker.lines("task_succeeded"), what="the task ran")
+    asked = rows(engine, "SELECT owner, reference, state FROM checkouts")
+    assert asked == [("user-42", "order-17", "pending")]
 
 
 def test_the_doctor_tells_of_queues_what_is_there(

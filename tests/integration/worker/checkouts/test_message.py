@@ -1,26 +1,24 @@
 """The message by which a shop opens a checkout: it fits, and shows nobody who buys."""
 
 import inspect
-import re
 
 import pytest
 from celery import Celery
 
 from tasks.create import create
-from worker.settings import ROOT
+from tests.opening import send_as_told
 from worker.signals import _fits
 
-GUIDE = (ROOT / "docs" / "integrate.md").read_text()
-(SENT,) = re.findall(r"```python\n(celery\.send_task\(.+?)```", GUIDE, re.DOTALL)
 ASKED = {"prices": ["pri_a"], "learner_ref": 42, "reference": "order-17"}
 
 
-def test_the_message_of_the_guide_fits_and_shows_its_arguments_to_nobody() -> None:
-    shop = Celery(broker="memory://", set_as_current=False)
-    exec(SENT, {"celery": shop})
+def test_the_message_of_the_guide_fits_and_shows_its_arguments_to_nobody(
+    sender: Celery, broker_url: str
+) -> None:
+    send_as_told(broker_url)
 
-    with shop.connection_for_read() as connection:
-        message = connection.SimpleQueue("fetch").get(block=False)
+    with sender.connection_for_read() as connection:
+        message = connection.SimpleQueue("fetch").get(timeout=5)
         message.ack()
 
     args, kwargs, _ = message.payload
