@@ -102,7 +102,7 @@ class Changing(Writing):
         return self._told("business.created", "business", business)
 
     async def _change_business(self, request: Request) -> Response:
-        business, given = await self._change(request, "business", forms.BUSINESS)
+        business, given = await self._change(request, "business", forms.BUSINESS_CHANGE)
         return self._retold("business", business, given)
 
     async def _product(self, request: Request) -> Response:

@@ -109,8 +109,8 @@ BUSINESS: Form = {
     "tax_identifier": Field(text(0, 1024), is_nullable=True),
     "contacts": Field(contacts),
     "custom_data": _CUSTOM_DATA,
-    "status": _STATUS,
 }
+BUSINESS_CHANGE: Form = {**BUSINESS, "status": _STATUS}
 DISCOUNT: Form = {
     "description": Field(text(1, 500), is_required=True),
     "type": Field(word("flat", "flat_per_seat", "percentage"), is_required=True),
@@ -182,9 +182,12 @@ SETTING: Form = {
     "destination": Field(text(1, URL_CHARACTERS), is_required=True),
     "subscribed_events": Field(names, is_required=True),
     "type": Field(word("url"), is_required=True),
-    "active": Field(flag),
     "api_version": Field(lambda value: None if value == 1 else "must be 1"),
     "include_sensitive_fields": Field(flag),
     "traffic_source": Field(word("platform", "simulation", "all")),
 }
-SETTING_CHANGE: Form = {n: f for n, f in SETTING.items() if n != "type"}
+# Every destination is made awake: only a change puts it to sleep.
+SETTING_CHANGE: Form = {
+    **{name: field for name, field in SETTING.items() if name != "type"},
+    "active": Field(flag),
+}

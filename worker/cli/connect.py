@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from datetime import timedelta
 from functools import partial
+from math import isfinite
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +19,7 @@ from worker.connect.connect import Connecting
 from worker.connect.errors import ConnectError
 from worker.connect.plan import Plan, plan_of
 from worker.connect.proof import Patience
+from worker.connect.secrets import check_shell
 from worker.connect.turns import Turns
 from worker.errors import PaddlewheelError, SettingsError
 from worker.providers.api import Gate, OpenGate
@@ -40,6 +42,12 @@ TURN_PATIENCE = timedelta(minutes=1)
 USUAL_CATALOG = Path("catalog.toml")
 
 
+def _finite(seconds: float) -> float:
+    if not isfinite(seconds):
+        raise typer.BadParameter("a number of seconds")
+    return seconds
+
+
 def connect(  # noqa: PLR0913 (each is an option)
     *,
     environment: Annotated[Environment, typer.Option(help="Which account.")],
@@ -54,7 +62,10 @@ def connect(  # noqa: PLR0913 (each is an option)
         bool, typer.Option("--rotate-secret", help="Change the secret, without a gap.")
     ] = False,
     wait: Annotated[
-        float, typer.Option(help="Seconds to wait for the simulated event.")
+        float,
+        typer.Option(
+            help="Seconds to wait for the simulated event.", min=0, callback=_finite
+        ),
     ] = 30.0,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
@@ -69,8 +80,8 @@ def connect(  # noqa: PLR0913 (each is an option)
             for step in steps:
                 told.append({"step": step.name, "words": step.words, "ok": True})
                 if not as_json:
-                    line = shown(f"{step.name}: {step.words}")
-                    console().print(Text(line), soft_wrap=True)
+                    line = Text(shown(f"{step.name}: {step.words}"))
+                    console().print(line, soft_wrap=step.is_copied)
     except PaddlewheelError as error:
         told.append({**_failure(error), "ok": False})
         raise
@@ -103,6 +114,8 @@ def _failure(error: PaddlewheelError) -> dict[str, object]:
 
 def _given(environment: Environment, env_file: Path | None) -> dict[str, str]:
     files = [*files_of(env_dir(), environment), *([env_file] if env_file else [])]
+    if env_file:
+        check_shell(env_file, environ())
     return {**values_in(*files), **environ()}
 
 

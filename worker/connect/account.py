@@ -1,6 +1,6 @@
 """Sets a Paddle account up: what the key may, and where it delivers."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -13,7 +13,7 @@ from worker.connect.errors import ConnectError
 from worker.connect.plan import Plan
 from worker.errors import PaddlewheelError
 from worker.failures import failure_of
-from worker.providers.errors import ApiDownError
+from worker.providers.errors import ApiDownError, ApiError
 from worker.providers.paddle.connection import (
     FOR_CHECKOUTS,
     NEEDED,
@@ -25,6 +25,7 @@ from worker.settings import Environment
 
 #: Of the destinations that we make.
 DESCRIPTION = "Paddlewheel"
+_DUPLICATE = "notification_setting_cannot_be_duplicate"
 
 log = structlog.get_logger()
 
@@ -45,9 +46,7 @@ def check_permissions(api: PaddleConnection) -> list[str]:
 
 def mine(api: PaddleConnection, plan: Plan) -> list[Setting]:
     """Return the destinations with our address, oldest first."""
-    ours = destination.bare(plan.destination)
-    found = [one for one in api.settings() if destination.bare(one.destination) == ours]
-    return sorted(found, key=lambda one: one.id)
+    return _at(api.settings(), plan)
 
 
 def find(api: PaddleConnection, plan: Plan) -> Setting | None:
@@ -56,16 +55,47 @@ def find(api: PaddleConnection, plan: Plan) -> Setting | None:
     As long as one is active none is woken beside it: that would be what a rotation put
     to sleep, and every event would come twice.
     """
-    return max(
-        mine(api, plan),
-        key=lambda one: (one.active, one.endpoint_secret_key in plan.secrets, one.id),
-        default=None,
-    )
+
+    def rank(one: Setting) -> tuple[bool, bool, tuple[str, str]]:
+        is_known = one.endpoint_secret_key in plan.secrets
+        return one.active, is_known, _age(one)
+
+    return max(mine(api, plan), key=rank, default=None)
 
 
-def secrets_of(api: PaddleConnection) -> set[str]:
-    """Return what the destinations of the account sign with, wherever they lead."""
-    return {one.endpoint_secret_key for one in api.settings()}
+def beside(api: PaddleConnection, plan: Plan, chosen: Setting) -> list[Setting]:
+    """Return what else is awake and ours: at our address, of our making or signing."""
+    every = api.settings()
+    here = {one.id for one in _at(every, plan)}
+    return [
+        one
+        for one in every
+        if one.active and one.id != chosen.id
+        if one.id in here
+        or one.description == DESCRIPTION
+        or one.endpoint_secret_key in plan.secrets
+    ]
+
+
+def doubt_of(other: Setting, plan: Plan) -> str:
+    """Say what a destination does that is awake beside the right one."""
+    off = f"switch it off ({destination.NOTIFICATIONS})"
+    if destination.bare(other.destination) != destination.bare(plan.destination):
+        return (
+            f"{other.id} is on too, and leads to {other.destination}. If nothing of"
+            f" yours is there any more, {off}"
+        )
+    if other.endpoint_secret_key not in plan.secrets:
+        return (
+            f"{other.id} leads there too, and its secret is not known here: go on with"
+            f" --rotate-secret, or {off}"
+        )
+    return f"{other.id} leads there too, so each event comes twice: {off}"
+
+
+def lull(api: PaddleConnection, setting: Setting) -> Setting:
+    """Put a destination to sleep."""
+    return api.change_setting(setting.id, {"active": False})
 
 
 def differences(setting: Setting, wanted: Mapping[str, Any]) -> dict[str, Any]:
@@ -93,6 +123,18 @@ def set_up(api: PaddleConnection, plan: Plan) -> tuple[Setting, str]:
         changed = api.change_setting(known.id, changes)
         return changed, f"changed: {', '.join(sorted(changes))}"
     return known, "as it should be"
+
+
+def make(api: PaddleConnection, wanted: Mapping[str, Any], address: str) -> Setting:
+    """Make a destination, awake: Paddle makes no other, and takes no word on that."""
+    given = {
+        **{name: value for name, value in wanted.items() if name != "active"},
+        "description": DESCRIPTION,
+        "destination": address,
+        "type": "url",
+        "api_version": 1,
+    }
+    return api.add_setting(given)
 
 
 @contextmanager
@@ -129,17 +171,22 @@ def undone(undo: Callable[[], object], setting_id: str) -> Iterator[None]:
 
 
 def _created(api: PaddleConnection, plan: Plan, wanted: Mapping[str, Any]) -> Setting:
-    given = {
-        **wanted,
-        "description": DESCRIPTION,
-        "destination": plan.destination,
-        "type": "url",
-        "api_version": 1,
-    }
     try:
-        return api.add_setting(given)
-    except ApiDownError:
-        # It may be there all the same, and a second one would double all deliveries.
-        if made := find(api, plan):
-            return made
+        return make(api, wanted, plan.destination)
+    except (ApiDownError, ApiError) as error:
+        # It may be there all the same, made by this request whose answer was lost or by
+        # somebody quicker, and a second one would double all deliveries.
+        is_doubtful = isinstance(error, ApiDownError) or error.code == _DUPLICATE
+        if is_doubtful and (found := find(api, plan)):
+            return found
         raise
+
+
+def _at(every: Iterable[Setting], plan: Plan) -> list[Setting]:
+    ours = destination.bare(plan.destination)
+    found = [one for one in every if destination.bare(one.destination) == ours]
+    return sorted(found, key=_age)
+
+
+def _age(setting: Setting) -> tuple[str, str]:
+    return destination.mark_of(setting.destination), setting.id

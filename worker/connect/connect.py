@@ -14,26 +14,19 @@ from worker.connect.plan import Plan
 from worker.connect.proof import STEP as SIMULATION
 from worker.connect.proof import Patience, Proof
 from worker.connect.secrets import STEP as SECRET
-from worker.connect.secrets import keep
+from worker.connect.secrets import check_place, keep
+from worker.connect.step import Step
 from worker.environment import stamp_of
 from worker.providers.paddle.connection import PaddleConnection
 
 #: What no call of the API can do, nor tell whether it is done.
 BY_HAND = (
-    "set the default payment link (Checkout > Checkout settings)",
-    "have the domain of your checkout approved (Checkout > Website approval)",
-    "finish the verification of the account, before it goes live (Business account)",
+    "set the default payment link: Paddle > Checkout > Checkout settings",
+    "have your checkout's domain approved: Paddle > Checkout > Website approval",
+    "before it goes live, have the account verified: Paddle > Business account",
 )
 PRODUCTS = "Paddle > Catalog > Products"
 MOST_NAMED = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """What one step did, or would do."""
-
-    name: str
-    words: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +52,13 @@ class Connecting:
             return
         with during("destination"):
             setting, done = account.set_up(self.api, self.plan)
+            others = account.beside(self.api, self.plan, setting)
         yield Step("destination", f"{setting.id} {done}")
+        for one in others:
+            yield Step("destination", account.doubt_of(one, self.plan))
         with during(SECRET):
-            listed = account.secrets_of(self.api)
-            kept = keep(self.plan, setting.endpoint_secret_key, listed)
-        yield Step(SECRET, kept)
+            kept = keep(self.plan, setting.endpoint_secret_key)
+        yield kept
         yield from self._prices()
         with (
             during(SIMULATION),
@@ -76,13 +71,12 @@ class Connecting:
     def rotation(self) -> Iterator[Step]:
         """Change the secret: prepare it, or, prepared, go over to it."""
         yield from self._before()
-        yield from (
-            Step(SECRET, words)
-            for words in rotation.rotate(self.api, self.plan, self._proof())
-        )
+        yield from rotation.rotate(self.api, self.plan, self._proof())
 
     def _before(self) -> Iterator[Step]:
         self._check_database()
+        with during(SECRET):
+            check_place(self.plan)
         with during("permissions"):
             lacking = account.check_permissions(self.api)
         yield Step("environment", f"{self.plan.environment}, as the key")
@@ -110,7 +104,8 @@ class Connecting:
         yield from self._prices()
 
     def _prices(self) -> Iterator[Step]:
-        yield Step("by hand", "only a person can: " + "; ".join(BY_HAND))
+        for words in BY_HAND:
+            yield Step("by hand", words)
         with during("catalog"):
             on_sale = pulled(self.api, self.plan, self.catalog_file, self.engine)
         yield Step("catalog", _told(on_sale))

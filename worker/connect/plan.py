@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from worker.connect.destination import PATH, problem_of
+from worker.connect.destination import PATH, bare, problem_of
 from worker.connect.errors import ConnectError
 from worker.errors import SettingsError
 from worker.providers.paddle.account import address_of
@@ -78,16 +78,20 @@ def plan_of(
     address = address_of(environment, given.get("PADDLE_API_URL"))
     if not address:
         raise SettingsError("PADDLE_API_URL is not set: where is the local Paddle?")
-    secrets = given.get("PADDLE_WEBHOOK_SECRETS", "").split(",")
     return Plan(
         environment,
         address,
         key,
         destination_of(url, environment),
         env_file,
-        tuple(one.strip() for one in secrets if one.strip()),
+        listed(given.get("PADDLE_WEBHOOK_SECRETS", "")),
         dry_run,
     )
+
+
+def listed(secrets: str) -> tuple[str, ...]:
+    """Return the secrets of a value of ``PADDLE_WEBHOOK_SECRETS``."""
+    return tuple(one.strip() for one in secrets.split(",") if one.strip())
 
 
 def destination_of(url: str, environment: Environment) -> str:
@@ -96,11 +100,14 @@ def destination_of(url: str, environment: Environment) -> str:
     Raises:
         ConnectError: No delivery would arrive there.
     """
-    whole = url.rstrip("/")
+    whole, query = url.rstrip("/"), ""
     with suppress(ValueError):
         parts = urlsplit(url)
+        query = f"?{parts.query}" if parts.query else ""
         path = parts.path.rstrip("/") or PATH
-        whole = parts._replace(path=path, fragment="").geturl()
+        whole = parts._replace(path=path, query="", fragment="").geturl()
     if problem := problem_of(whole, environment):
-        raise ConnectError("address", f"{url}: {problem}.")
-    return whole
+        # Whoever names a user may name a password as well.
+        told = re.sub(r"//[^/?#]*@", "//", url)
+        raise ConnectError("address", f"{told}: {problem}.")
+    return f"{bare(whole)}{query}"

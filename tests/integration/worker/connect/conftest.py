@@ -20,10 +20,11 @@ from tests.factories import add_bytes
 from tests.fixtures.configuration import WEBHOOK_SECRET
 from tests.fixtures.processes import WAIT_SECONDS
 from web_hook.verify import Accepted, verify
-from worker.connect.connect import Connecting, Step
+from worker.connect.connect import Connecting
 from worker.connect.errors import ConnectError
 from worker.connect.plan import Plan, plan_of
 from worker.connect.proof import Patience
+from worker.connect.step import Step
 from worker.local_shop import Client
 from worker.providers.api import OpenGate
 from worker.providers.paddle.account import Account

@@ -1,6 +1,7 @@
 """The account is set up: permissions, and one destination as it should be."""
 
 from unittest.mock import patch
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -132,3 +133,83 @@ def test_a_live_destination_takes_no_simulations_after_a_failed_proof(
         scene.connect(environment=Environment.PRODUCTION)
 
     assert scene.destinations()[0]["traffic_source"] == "platform"
+
+
+def test_somebody_who_was_quicker_is_no_fault(scene: Scene) -> None:
+    post = PaddleConnection.add_setting
+
+    def second(self: PaddleConnection, given: dict[str, object]) -> Setting:
+        post(self, given)
+        return post(self, given)
+
+    with patch.object(PaddleConnection, "add_setting", second):
+        begin(scene)
+
+    assert len(scene.destinations()) == 1
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["HTTP://127.0.0.1:{port}{path}", "http://127.0.0.1:{port}{path}?by=hand"],
+    ids=["case", "query"],
+)
+def test_an_address_that_is_written_otherwise_is_the_same(
+    written: str, scene: Scene
+) -> None:
+    port = urlsplit(scene.inbox.url).port
+    with scene.api() as api:
+        known = api.add_setting(
+            {
+                "description": "by hand",
+                "type": "url",
+                "destination": written.format(port=port, path=PATH),
+                "subscribed_events": ["address.created"],
+            }
+        )
+
+    begin(scene)
+
+    every = scene.paddle.store.all("notification_setting")
+    assert [one["id"] for one in every if one["description"] == "Paddlewheel"] == []
+    assert known.id in [one["id"] for one in every]
+
+
+def test_a_destination_at_an_earlier_address_is_told_and_stays(scene: Scene) -> None:
+    with pytest.raises(ConnectError):
+        scene.connect(destination="http://127.0.0.1:9/old/webhooks/paddle")
+    scene.restart_receiver()
+    (old,) = (
+        one
+        for one in scene.paddle.store.all("notification_setting")
+        if one["description"] == "Paddlewheel"
+    )
+    begin(scene)
+    scene.restart_receiver()
+
+    words = [one.words for one in scene.connect() if one.name == "destination"]
+
+    assert len(words) == 2
+    assert words[1].startswith(f"{old['id']} is on too, and leads to http://127.0.0.1")
+    assert "Paddle > Developer tools > Notifications" in words[1]
+    with scene.api() as api:
+        assert [one.active for one in api.settings() if one.id == old["id"]] == [True]
+
+
+def test_the_destination_of_somebody_else_is_none_of_our_business(
+    scene: Scene,
+) -> None:
+    with scene.api() as api:
+        api.add_setting(
+            {
+                "description": "by hand",
+                "type": "url",
+                "destination": "https://elsewhere.example/webhooks/paddle",
+                "subscribed_events": ["address.created"],
+            }
+        )
+    begin(scene)
+    scene.restart_receiver()
+
+    words = [one.words for one in scene.connect() if one.name == "destination"]
+
+    assert len(words) == 1

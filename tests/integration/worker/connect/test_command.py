@@ -42,10 +42,11 @@ def other_deployment(
 
 
 def test_the_command_connects_with_nothing_but_the_key(
-    scene: Scene, tmp_path: Path
+    scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     words = ("connect", "--environment", "local", "--url", scene.inbox.url)
     file = tmp_path / "env.local"
+    monkeypatch.delenv("PADDLE_WEBHOOK_SECRETS")
 
     first = CliRunner().invoke(app, (*words, "--env-file", str(file), "--json"))
     secret = scene.destinations()[0]["endpoint_secret_key"]
@@ -120,3 +121,44 @@ def test_a_setting_that_is_missing_is_told_to_programs_too(
     (stopped,) = json.loads(told.stdout)
     assert (stopped["step"], stopped["ok"]) == ("settings", False)
     assert "PADDLE_API_KEY is not set" in stopped["words"]
+
+
+def test_an_exported_secret_that_hides_the_files_is_named(
+    scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "env.local"
+    write(file, {"PADDLE_WEBHOOK_SECRETS": "newer,older"})
+    words = ("connect", "--environment", "local", "--url", scene.inbox.url)
+    named = ("--env-file", str(file), "--json")
+
+    monkeypatch.setenv("PADDLE_WEBHOOK_SECRETS", "older")
+    (stopped,) = json.loads(CliRunner().invoke(app, (*words, *named)).stdout)
+    monkeypatch.setenv("PADDLE_WEBHOOK_SECRETS", "newer, older")
+    again = json.loads(CliRunner().invoke(app, (*words, *named)).stdout)
+
+    assert (stopped["step"], stopped["ok"]) == ("secret", False)
+    assert "unset PADDLE_WEBHOOK_SECRETS" in stopped["words"]
+    assert "older" not in stopped["words"]
+    assert again[-1]["step"] == "simulation"
+
+
+@pytest.mark.parametrize("wait", ["-1", "inf", "nan"])
+def test_a_wait_that_has_no_end_is_no_option(wait: str, scene: Scene) -> None:
+    words = ("connect", "--environment", "local", "--url", scene.inbox.url)
+
+    told = CliRunner().invoke(app, (*words, "--wait", wait))
+
+    assert told.exit_code == 64
+    assert scene.destinations() == []
+
+
+def test_only_a_secret_is_wider_than_the_screen(scene: Scene) -> None:
+    words = ("connect", "--environment", "local", "--url", scene.inbox.url)
+
+    told = CliRunner().invoke(app, words).stdout
+
+    secret = scene.destinations()[0]["endpoint_secret_key"]
+    wide = [line for line in told.splitlines() if len(line) > 80]
+    assert [line for line in wide if secret not in line] == []
+    assert any(line.endswith(secret) for line in told.splitlines())
+    assert told.count("by hand: ") == 3

@@ -22,6 +22,23 @@ SANDBOX_KEY = "pdl_sdbx_apikey_01gtgztp8f4kek3yd4g1wrksa3_q6TGTJyvoIz7LDtXT65bX7
         ("sandbox", "ftp://a.example", {}, "no address"),
         ("sandbox", "https://[", {}, "no address"),
         ("sandbox", "https://a.example:port", {}, "no address"),
+        ("sandbox", "https://a.example:99999", {}, "no address"),
+        ("sandbox", "https://a.example:0", {}, "no address"),
+        ("sandbox", "https://a b.example", {}, "no address"),
+        ("sandbox", "https://a.example/a b/webhooks/paddle", {}, "no address"),
+        ("sandbox", "https://-", {}, "open a tunnel"),
+        ("sandbox", "https://-a.example", {}, "open a tunnel"),
+        ("sandbox", "https://a..example", {}, "open a tunnel"),
+        ("sandbox", "https://localhost.", {}, "open a tunnel"),
+        ("sandbox", "https://app.localhost", {}, "open a tunnel"),
+        ("sandbox", "https://x.local", {}, "open a tunnel"),
+        ("sandbox", "https://x.internal", {}, "open a tunnel"),
+        ("sandbox", "https://intranet", {}, "open a tunnel"),
+        ("sandbox", "https://127.1", {}, "open a tunnel"),
+        ("sandbox", "https://0x7f.1", {}, "open a tunnel"),
+        ("sandbox", "https://2130706433", {}, "open a tunnel"),
+        ("sandbox", "https://0177.0.0.1", {}, "open a tunnel"),
+        ("sandbox", "https://user:pw@a.example", {}, "names a user"),
         (
             "sandbox",
             "https://a.example/shop/",
@@ -37,7 +54,9 @@ SANDBOX_KEY = "pdl_sdbx_apikey_01gtgztp8f4kek3yd4g1wrksa3_q6TGTJyvoIz7LDtXT65bX7
     ],
     ids=[
         *("mix", "http", "here", "private", "ula", "link", "scheme"),
-        *("broken", "port", "path", "deployment"),
+        *("broken", "port", "high port", "port 0", "blank", "blank in the path"),
+        *("dash", "dash first", "two dots", "dot", "localhost", "local", "internal"),
+        *("no dot", "short", "hex", "number", "octal", "user", "path", "deployment"),
     ],
 )
 def test_what_does_not_go_together_is_refused_before_anybody_is_asked(
@@ -63,8 +82,16 @@ def test_without_a_key_it_says_where_to_make_one() -> None:
             "https://a.example/shop/webhooks/paddle#x",
             "https://a.example/shop/webhooks/paddle",
         ),
+        ("HTTPS://Courses.Example", "https://courses.example/webhooks/paddle"),
+        ("https://a.example:443/", "https://a.example/webhooks/paddle"),
+        ("https://a.example:8443/", "https://a.example:8443/webhooks/paddle"),
+        ("https://a.example.", "https://a.example/webhooks/paddle"),
+        (
+            "https://[2606:4700:0::1111]:443",
+            "https://[2606:4700:0::1111]/webhooks/paddle",
+        ),
     ],
-    ids=["root", "slash", "prefix"],
+    ids=["root", "slash", "prefix", "case", "port", "other port", "dot", "ipv6"],
 )
 def test_the_receiver_is_named_whole(url: str, destination: str) -> None:
     plan = plan_of(Environment.SANDBOX, url, {"PADDLE_API_KEY": SANDBOX_KEY})
@@ -79,3 +106,14 @@ def test_what_is_on_the_internet_is_taken(host: str) -> None:
     plan = plan_of(Environment.SANDBOX, f"https://{host}", given)
 
     assert plan.destination == f"https://{host}/webhooks/paddle"
+
+
+@pytest.mark.parametrize("host", ["a.example", "a b", "["])
+def test_a_password_in_an_address_is_never_told(host: str) -> None:
+    given = {"PADDLE_API_KEY": SANDBOX_KEY}
+
+    with pytest.raises(ConnectError) as raised:
+        plan_of(Environment.SANDBOX, f"https://user:pw@{host}/x", given)
+
+    assert "pw" not in str(raised.value)
+    assert host in str(raised.value)

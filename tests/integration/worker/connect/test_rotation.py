@@ -7,6 +7,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from structlog.testing import capture_logs
 
 from tests.integration.worker.connect.conftest import Scene, begin
+from worker.connect import account
 from worker.connect import secrets as kept_secrets
 from worker.connect.errors import ConnectError
 from worker.providers.errors import ApiDownError
@@ -185,3 +186,74 @@ def test_the_old_secret_stays_until_the_new_one_is_proven(scene: Scene) -> None:
     scene.restart_receiver()
     scene.rotate()
     assert [one["active"] for one in scene.destinations()] == [False, True]
+
+
+def test_a_destination_whose_id_sorts_last_is_still_the_older_one(
+    scene: Scene,
+) -> None:
+    # As the local Paddle makes it for ``up``: its id is a hash, its secret is known.
+    store = scene.paddle.store
+    (seeded,) = store.all("notification_setting")
+    store.drop("notification_setting", seeded["id"])
+    here = {"id": f"ntfset_{'z' * 26}", "destination": scene.plan().destination}
+    store.put("notification_setting", {**seeded, **here})
+    scene.env_file.write_text(
+        f"PADDLE_WEBHOOK_SECRETS={seeded['endpoint_secret_key']}\n"
+    )
+    scene.restart_receiver()
+    scene.connect()
+
+    rotated(scene, is_first=False)
+
+    ((new,), before) = scene.active(), scene.inbox.secrets
+    assert (new != here["id"], len(scene.destinations())) == (True, 2)
+    rotated(scene, is_first=False)
+    assert len(scene.destinations()) == 3
+    assert len(scene.active()) == 1
+    assert new not in scene.active()
+    assert scene.inbox.secrets == [scene.inbox.secrets[0], *before]
+    scene.connect()
+    assert len(scene.active()) == 1
+
+
+def test_killed_before_the_new_one_sleeps_it_is_put_to_sleep_then(
+    scene: Scene,
+) -> None:
+    begin(scene)
+    scene.restart_receiver()
+    scene.connect()
+    with (
+        patch.object(account, "lull", side_effect=KeyboardInterrupt),
+        pytest.raises(KeyboardInterrupt),
+    ):
+        scene.rotate()
+    old, new = scene.destinations()
+    assert scene.active() == [old["id"], new["id"]]
+
+    words = [one.words for one in scene.connect() if one.name == "destination"]
+    assert words[0].startswith(old["id"])
+    assert words[1].startswith(f"{new['id']} leads there too, and its secret is not")
+    told = [one.words for one in scene.rotate()]
+
+    assert f"{new['id']} put to sleep: no receiver knows its secret yet" in told
+    assert scene.active() == [old["id"]]
+    scene.restart_receiver()
+    scene.rotate()
+    assert scene.active() == [new["id"]]
+
+
+def test_whatever_else_is_awake_there_sleeps_after_a_rotation(scene: Scene) -> None:
+    begin(scene)
+    scene.restart_receiver()
+    scene.connect()
+    store = scene.paddle.store
+    (first,) = scene.destinations()
+    twin = {"id": f"ntfset_{'y' * 26}", "description": "by hand"}
+    store.put("notification_setting", {**first, **twin})
+
+    rotated(scene, is_first=False)
+
+    assert len(scene.destinations()) == 3
+    assert len(scene.active()) == 1
+    assert scene.active() != [first["id"]]
+    assert twin["id"] not in scene.active()

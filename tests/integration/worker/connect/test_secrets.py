@@ -1,6 +1,8 @@
 """A secret is put where the receiver finds it, and none is lost on the way."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from unittest.mock import patch
 
 import pytest
@@ -9,6 +11,7 @@ from tests.integration.worker.connect.conftest import Scene, begin
 from worker.connect import secrets as kept_secrets
 from worker.connect.env_file import write
 from worker.connect.errors import ConnectError
+from worker.errors import PaddlewheelError
 from worker.setting_files import values_in
 
 
@@ -43,13 +46,24 @@ def test_without_a_file_the_secret_is_told_until_it_is_set(scene: Scene) -> None
     secret = scene.destinations()[0]["endpoint_secret_key"]
     plan = scene.plan(env_file=None)
 
-    told = kept_secrets.keep(plan, secret, {secret})
-    assert told == f"set PADDLE_WEBHOOK_SECRETS={secret}"
+    told = kept_secrets.keep(plan, secret)
+    assert told.words == f"set PADDLE_WEBHOOK_SECRETS={secret}"
     known = scene.plan(env_file=None, secrets=(secret,))
-    assert secret not in kept_secrets.keep(known, secret, {secret})
+    assert secret not in kept_secrets.keep(known, secret).words
 
 
-def test_no_secret_of_a_destination_is_lost_to_a_new_one(scene: Scene) -> None:
+def test_secrets_that_are_set_are_not_told_again(scene: Scene) -> None:
+    plan = scene.plan(env_file=None, secrets=("known", "older"))
+
+    told = kept_secrets.keep(plan, "new").words
+
+    assert told.endswith("\nnew")
+    assert "PADDLE_WEBHOOK_SECRETS" in told
+    assert "known" not in told
+    assert "older" not in told
+
+
+def test_no_secret_is_lost_to_a_new_one(scene: Scene) -> None:
     gone = f"pdl_ntfset_{'a' * 26}_of_nobody"
     with scene.api() as api:
         others = [api.add_setting(elsewhere(name)) for name in ("one", "two")]
@@ -60,18 +74,27 @@ def test_no_secret_of_a_destination_is_lost_to_a_new_one(scene: Scene) -> None:
 
     ours = scene.destinations()[-1]["endpoint_secret_key"]
     kept = values_in(scene.env_file)["PADDLE_WEBHOOK_SECRETS"].split(",")
-    assert kept == [ours, *theirs]
+    assert kept == [ours, *theirs, gone]
 
 
-def test_a_secret_that_is_left_out_is_named_and_not_told(scene: Scene) -> None:
-    gone = f"pdl_ntfset_{'a' * 26}_of_nobody"
-    plan = scene.plan(secrets=("kept", gone, "another"))
+def test_what_another_wrote_meanwhile_is_not_written_over(scene: Scene) -> None:
+    scene.env_file.write_text("PADDLE_WEBHOOK_SECRETS=a\n")
+    early = scene.plan(secrets=("a",))
+    kept_secrets.keep(early, "b")
 
-    told = kept_secrets.keep(plan, "new", {"new", "kept"})
+    kept_secrets.keep(early, "a")
+    assert values_in(scene.env_file)["PADDLE_WEBHOOK_SECRETS"] == "b,a"
+    kept_secrets.keep(early, "c")
+    assert values_in(scene.env_file)["PADDLE_WEBHOOK_SECRETS"] == "c,b,a"
 
-    assert f"no destination has them: pdl_ntfset_{'a' * 26}…, anot…" in told
-    assert "of_nobody" not in told
-    assert "another" not in told
+
+def test_two_who_write_at_once_lose_nothing(scene: Scene) -> None:
+    plan, names = scene.plan(), [f"secret{number}" for number in range(20)]
+    with ThreadPoolExecutor(len(names)) as pool:
+        list(pool.map(lambda name: kept_secrets.keep(plan, name), names))
+
+    kept = values_in(scene.env_file)["PADDLE_WEBHOOK_SECRETS"].split(",")
+    assert sorted(kept) == sorted(names)
 
 
 def test_a_secret_that_is_there_moves_no_other(scene: Scene) -> None:
@@ -81,7 +104,7 @@ def test_a_secret_that_is_there_moves_no_other(scene: Scene) -> None:
     )
     scene.env_file.chmod(0o644)
 
-    assert kept_secrets.keep(plan, "older", {"older"}) == "env has it"
+    assert kept_secrets.keep(plan, "older").words == "env has it"
 
     assert scene.env_file.stat().st_mode & 0o777 == 0o600
     assert values_in(scene.env_file)["PADDLE_WEBHOOK_SECRETS"] == "newer,older"
@@ -110,7 +133,7 @@ def test_no_secret_is_never_written(scene: Scene) -> None:
     plan = scene.plan(secrets=("known",))
 
     with pytest.raises(ConnectError, match="does not tell the secret"):
-        kept_secrets.keep(plan, "", {""})
+        kept_secrets.keep(plan, "")
 
     assert not scene.env_file.exists()
 
@@ -138,6 +161,7 @@ def test_a_file_that_could_not_be_given_back_is_not_changed(scene: Scene) -> Non
         scene.connect()
 
     assert raised.value.step == "secret"
+    assert scene.destinations() == []
     assert scene.env_file.read_text() == "MAIL_FROM=a@example.com\n"
     assert [one.name for one in scene.env_file.parent.glob("env*")] == ["env"]
 
@@ -149,4 +173,56 @@ def test_a_value_that_is_exported_stays_exported(scene: Scene) -> None:
 
     assert scene.env_file.read_text() == (
         "export MAIL_FROM=c@b.example\n  export OTHER=new\n"
+    )
+
+
+@pytest.mark.parametrize("rotates", [False, True], ids=["connect", "rotate"])
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [("nowhere/env", "No such file"), (".", "Is a directory")],
+    ids=["no folder", "a folder"],
+)
+def test_a_file_that_cannot_be_written_is_told_before_anything_is_changed(
+    place: str, words: str, scene: Scene, tmp_path: Path, *, rotates: bool
+) -> None:
+    if rotates:
+        begin(scene)
+    before = scene.destinations()
+    scene.env_file = tmp_path / place
+
+    with pytest.raises(ConnectError, match=words) as raised:
+        scene.rotate() if rotates else scene.connect()
+
+    assert raised.value.step == "secret"
+    assert scene.destinations() == before
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'NOTE="one\nPADDLE_WEBHOOK_SECRETS=of the note\nthree"\n',
+        'PADDLE_WEBHOOK_SECRETS="a,\nb"\n',
+    ],
+    ids=["inside another", "its own"],
+)
+def test_a_value_over_several_lines_is_left_alone(text: str, scene: Scene) -> None:
+    scene.env_file.write_text(text)
+
+    with pytest.raises(ConnectError, match="a value of several lines"):
+        scene.connect()
+
+    assert scene.env_file.read_text() == text
+    assert scene.destinations() == []
+    with pytest.raises(PaddlewheelError, match="a value of several lines"):
+        write(scene.env_file, {"PADDLE_WEBHOOK_SECRETS": "new"})
+    assert [one.name for one in scene.env_file.parent.glob("env*")] == ["env"]
+
+
+def test_line_ends_stay_as_they_are(scene: Scene) -> None:
+    scene.env_file.write_bytes(b"A=1\r\nPADDLE_WEBHOOK_SECRETS=old\r\nB=2\r\n")
+
+    assert write(scene.env_file, {"PADDLE_WEBHOOK_SECRETS": "new", "C": "3"})
+
+    assert scene.env_file.read_bytes() == (
+        b"A=1\r\nPADDLE_WEBHOOK_SECRETS=new\r\nB=2\r\nC=3\r\n"
     )
