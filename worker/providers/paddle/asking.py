@@ -11,7 +11,7 @@ from functools import cache
 import httpx
 
 from worker.channels.deadline import Deadline, within
-from worker.providers.errors import ApiDownError
+from worker.providers.errors import ApiDownError, ApiRefusedError
 from worker.providers.paddle.account import Account
 from worker.providers.paddle.answers import error_of
 
@@ -100,6 +100,9 @@ class Asker:
     def _ask(self, request: httpx.Request, deadline: Deadline) -> bytes:
         try:
             response, content = within(deadline, lambda: self._fetch(request, deadline))
+        except httpx.LocalProtocolError:
+            # Its own text quotes what could not be sent.
+            raise ApiRefusedError("PADDLE_API_KEY cannot be sent as it is") from None
         except (httpx.HTTPError, OSError) as error:
             # Its own text names the address, and may quote what was sent.
             raise ApiDownError(f"no answer: {type(error).__name__}") from None

@@ -245,7 +245,6 @@ def test_what_is_not_paddles_json_is_put_off(content: bytes) -> None:
         httpx.ConnectError(f"canary {KEY}"),
         httpx.ReadTimeout(f"canary {KEY}"),
         httpx.RemoteProtocolError(f"canary {KEY}"),
-        httpx.LocalProtocolError(f"canary {KEY}"),
         OSError(f"canary {KEY}"),
     ],
 )
@@ -258,6 +257,17 @@ def test_no_answer_is_told_by_its_class_alone(error: Exception) -> None:
 
     assert str(down.value) == f"no answer: {type(error).__name__}"
     assert down.value.__suppress_context__
+
+
+def test_a_key_that_no_request_can_bear_is_the_key_s_fault() -> None:
+    def answer(_: httpx.Request) -> httpx.Response:
+        raise httpx.LocalProtocolError(f"canary {KEY}")
+
+    with asking(answer) as api, pytest.raises(ApiRefusedError) as refused:
+        api.customer("ctm_1")
+
+    assert str(refused.value) == "PADDLE_API_KEY cannot be sent as it is"
+    assert refused.value.__suppress_context__
 
 
 def test_a_no_for_good_is_dead_at_once_and_quotes_nothing() -> None:
