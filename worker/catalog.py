@@ -67,6 +67,9 @@ def read_catalog(path: Path, environment: Environment) -> Catalog:
         raise CatalogError(message) from None
     except UnicodeDecodeError as error:
         raise CatalogError(f"{file.name}: {error}") from None
+    except OSError as error:
+        message = f"{file} cannot be read: {error.strerror}."
+        raise CatalogError(message) from None
     return catalog_of(content, file.name, environment)
 
 
