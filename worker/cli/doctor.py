@@ -16,7 +16,8 @@ from worker.status import Level
 if TYPE_CHECKING:
     from worker.doctor.examine import Result
 
-EDIT = "edit .env or the environment (README, Settings)"
+EDIT = "edit .env or the environment (README, Settings), then ./paddlewheel doctor"
+REPAIR = "see that this release is whole (make setup), then ./paddlewheel doctor"
 STYLES = {"ok": "green", "look": "yellow", "broken": "red", "skipped": "dim"}
 SENTENCES = {
     Level.QUIET: "Well: nothing needs you.",
@@ -40,38 +41,62 @@ def doctor(
 
     Exit code 0: well, 1: look, 2: broken, 64: mistyped.
     """
+    try:
+        results, level = _looked(only or [], fix=fix)
+    except SettingsError as error:
+        _refuse("settings", error, EDIT, as_json=as_json)
+        raise typer.Exit(int(Level.NOW)) from None
+    except PaddlewheelError as error:
+        say_problem(error)
+        raise typer.Exit(EXIT_USAGE) from None
+    except Exception as error:  # noqa: BLE001 (a traceback would end as "look")
+        _refuse("doctor", _own_fault(error), REPAIR, as_json=as_json)
+        raise typer.Exit(int(Level.NOW)) from None
+    _print(results, level, as_json=as_json)
+    raise typer.Exit(int(level))
+
+
+def _looked(only: Sequence[str], *, fix: bool) -> tuple[Sequence["Result"], Level]:
+    """Look, and mend if that is wanted.
+
+    Raises:
+        SettingsError: There is nothing to look at.
+        PaddlewheelError: There is no such check.
+    """
     # Here: it knows everything, and every other command would wait for its imports.
     from worker.doctor.examine import chosen, examine, level_of, mend  # noqa: PLC0415
     from worker.doctor.scene import Scene  # noqa: PLC0415
     from worker.doctor.table import CHECKS  # noqa: PLC0415
 
-    try:
-        scene = Scene(settings())
-    except SettingsError as error:
-        _refuse(error, as_json=as_json)
-        raise typer.Exit(int(Level.NOW)) from None
-    try:
-        checks = chosen(CHECKS, only or [])
-    except PaddlewheelError as error:
-        say_problem(error)
-        raise typer.Exit(EXIT_USAGE) from None
+    scene = Scene(settings())
+    checks = chosen(CHECKS, only)
     results = examine(checks, scene)
     if fix:
         results = mend(checks, results, scene)
-    level = level_of(results)
-    _print(results, level, as_json=as_json)
-    raise typer.Exit(int(level))
+    return results, level_of(results)
 
 
-def _refuse(error: SettingsError, *, as_json: bool) -> None:
+def _own_fault(error: Exception) -> PaddlewheelError:
+    from worker.failures import failure_of  # noqa: PLC0415 (as above)
+
+    said = failure_of(error).sentence
+    return PaddlewheelError(f"The doctor could not begin to look: {said}.")
+
+
+def _refuse(
+    check: str, error: PaddlewheelError, command: str, *, as_json: bool
+) -> None:
+    """Say the one thing that hides all others."""
     if as_json:
-        words = str(error).splitlines()
-        verdicts = [{"severity": "broken", "words": w, "command": EDIT} for w in words]
-        one = {"check": "settings", "severity": "broken", "verdicts": verdicts}
+        verdicts = [
+            {"severity": "broken", "words": words, "command": command}
+            for words in str(error).splitlines()
+        ]
+        one = {"check": check, "severity": "broken", "verdicts": verdicts, "done": ""}
         print_json({"level": Level.NOW.name.lower(), "checks": [one]})
         return
     say_problem(error)
-    console().print(f"  {EDIT}\n\n{SENTENCES[Level.NOW]}")
+    console().print(f"  {command}\n\n{SENTENCES[Level.NOW]}")
 
 
 def _print(results: Sequence["Result"], level: Level, *, as_json: bool) -> None:

@@ -13,10 +13,12 @@ from kombu.exceptions import OperationalError
 from redis import AuthenticationError, Redis, RedisError
 
 from worker.broker import quorum_queues
+from worker.doctor import lines
 from worker.doctor.check import Check, Verdict, broken, look, ok, skipped
 from worker.doctor.scene import CALL_SECONDS, Scene
 from worker.pulses import QUEUES
 from worker.rings import ringing_app
+from worker.settings import Settings
 from worker.wording import counted
 
 #: What kombu 5.7 needs.
@@ -27,6 +29,7 @@ MENDED = {
     "redis": ((6, 2, 20), (7, 2, 11), (7, 4, 6), (8, 0, 4), (8, 2, 2)),
     "valkey": ((7, 2, 11), (8, 0, 6), (8, 1, 4)),
 }
+ENTER = "set what it takes in BROKER_URL"
 EDIT = "set BROKER_URL to where it runs (make up starts one on this machine)"
 #: ``CONFIG SET`` alone is forgotten.
 KEEP = "and in its configuration"
@@ -43,13 +46,18 @@ def _broker(scene: Scene) -> Iterable[Verdict]:
     try:
         found = _info(scene)
     except AuthenticationError:
-        yield broken("The broker does not take the password of BROKER_URL.", EDIT)
+        words = "The broker does not take the password of BROKER_URL."
+        yield broken(words, f"{_ping(scene)}; {ENTER}")
         return
     except (RedisError, OSError) as error:
         words = f"The broker does not answer ({type(error).__name__})."
-        yield broken(words, EDIT)
+        yield broken(words, f"{_ping(scene)}; {EDIT}")
         return
     yield ok(f"{_title(found)} answers")
+
+
+def _ping(scene: Scene) -> str:
+    return lines.ask_broker(scene.config, "ping")
 
 
 def _rabbitmq(scene: Scene) -> Iterable[Verdict]:
@@ -59,15 +67,16 @@ def _rabbitmq(scene: Scene) -> Iterable[Verdict]:
             connection.ensure_connection(max_retries=1, timeout=int(CALL_SECONDS))
             server = connection.connection.server_properties
     except AccessRefused:
-        yield broken("The broker does not take user and password of BROKER_URL.", EDIT)
+        words = "The broker does not take user and password of BROKER_URL."
+        yield broken(words, f"rabbitmqctl list_users, on its machine; {ENTER}")
         return
     except NotAllowed:
         words = "The broker has no virtual host of BROKER_URL's name for its user."
-        yield broken(words, EDIT)
+        yield broken(words, f"rabbitmqctl list_vhosts, on its machine; {ENTER}")
         return
     except (AMQPError, OperationalError, OSError) as error:
         words = f"The broker does not answer ({type(error).__name__})."
-        yield broken(words, EDIT)
+        yield broken(words, f"rabbitmq-diagnostics ping, on its machine; {EDIT}")
         return
     finally:
         app.close()
@@ -78,27 +87,30 @@ def _durable(scene: Scene) -> Iterable[Verdict]:
     if scene.config.is_amqp:
         yield from _quorum(scene)
         return
-    wrong = list(_forgetful(_info(scene)))
+    wrong = list(_forgetful(_info(scene), scene.config))
     yield from wrong or [ok("append-only file on, nothing is evicted")]
 
 
-def _forgetful(found: Info) -> Iterable[Verdict]:
+def _forgetful(found: Info, config: Settings) -> Iterable[Verdict]:
+    def line(*words: str) -> str:
+        return lines.ask_broker(config, " ".join(("CONFIG SET", *words)))
+
     policy = found.get("maxmemory_policy", "noeviction")
     if policy != "noeviction":
         words = (
             f"maxmemory-policy is {policy}: short of memory the broker throws messages"
             " and queues away."
         )
-        yield broken(words, f"CONFIG SET maxmemory-policy noeviction, {KEEP}")
+        yield broken(words, f"{line('maxmemory-policy', 'noeviction')}, {KEEP}")
     if not int(found.get("aof_enabled", 0)):
         words = (
             "appendonly is off: a restart of the broker forgets what waits, and the"
             " sweep has to ring for all of it."
         )
-        yield look(words, f"CONFIG SET appendonly yes, {KEEP}")
+        yield look(words, f"{line('appendonly', 'yes')}, {KEEP}")
     if found.get("aof_last_write_status", "ok") != "ok":
         words = "The broker cannot write its append-only file."
-        yield broken(words, "make room on its disk")
+        yield broken(words, "df -h, on its machine, then make room")
     if found.get("role", "master") != "master":
         words = "BROKER_URL leads to a replica, which takes no messages."
         yield broken(words, "set BROKER_URL to the primary")
@@ -145,7 +157,7 @@ def of_queues(kinds: Mapping[str, bool | None], *, confirms: bool) -> Iterator[V
         yield look(words, "stop the workers, delete these queues, start again")
     if not confirms:
         words = "The broker confirms nothing: what it drops is rung for by the sweep."
-        yield look(words, EDIT)
+        yield look(words, "move the broker to a newer RabbitMQ")
     if wrong or not confirms:
         return
     there = [name for name, kind in kinds.items() if kind]

@@ -9,9 +9,6 @@ from enum import StrEnum
 
 from worker.doctor.scene import Scene
 
-#: What is to be typed where it may pass by itself.
-AGAIN = "./paddlewheel doctor, once more in a minute"
-
 
 class Severity(StrEnum):
     """How an answer is meant; worst last."""
@@ -48,9 +45,9 @@ class Check:
     look: Callable[[Scene], Iterable[Verdict]]
     #: Checks that must not be broken for this one to have anything to say.
     needs: tuple[str, ...] = ()
-    #: How it is meant if it cannot be told: no answer in time, or an error of ours.
-    #: LOOK for what cannot break anything, and for what others are slow to answer.
-    silence: Severity = Severity.BROKEN
+    #: How it is meant if looking fails by a mistake: LOOK for what cannot break
+    #: anything. That our own patience ended is never worse than LOOK.
+    mistake: Severity = Severity.BROKEN
     #: Mends what may be mended unasked, and says what it did; it must be harmless to
     #: do twice.
     fix: Callable[[Scene], str] | None = None
@@ -76,6 +73,17 @@ def look(words: str, command: str) -> Verdict:
 def broken(words: str, command: str) -> Verdict:
     """Say what does not work."""
     return Verdict(Severity.BROKEN, words, command)
+
+
+def again(check: str, when: str = "in a minute") -> str:
+    """Return what to type where it may pass by itself."""
+    return f"again, {when}: {line_of(check)}"
+
+
+def line_of(check: str) -> str:
+    """Return what to type to have only this looked at."""
+    name = f'"{check}"' if " " in check else check
+    return f"./paddlewheel doctor --only {name}"
 
 
 def worst_of(verdicts: Iterable[Verdict]) -> Severity:

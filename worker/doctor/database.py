@@ -9,12 +9,13 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from worker.doctor.check import AGAIN, Check, Severity, Verdict, broken, look, ok
+from worker.doctor import lines
+from worker.doctor.check import Check, Severity, Verdict, again, broken, look, ok
 from worker.doctor.scene import Scene
 from worker.doctor.workers import abouts
 from worker.environment import stamp_of
 from worker.partition import make_partitions
-from worker.settings import ROOT
+from worker.settings import ROOT, Settings
 from worker.wording import counted
 
 #: The oldest that docs/operate.md promises to work.
@@ -22,15 +23,16 @@ LEAST_VERSION = 150_000
 #: Leases and retries go by the database's clock, signatures by ours.
 FEW_SECONDS = 2.0
 EDIT = "set DATABASE_URL to where it runs (make up starts one on this machine)"
+ENTER = "set user, password and name in DATABASE_URL to what it takes"
 ROOM = "raise max_connections, or lower -c in the Procfile"
 #: What libpq says, what it means, and what to do; a text is all that it gives.
 CAUSES = (
-    ("password authentication failed", "does not take the user or the password", EDIT),
-    ("does not exist", "knows no such database or user", EDIT),
+    ("password authentication failed", "does not take the user or the password", ENTER),
+    ("does not exist", "knows no such database or user", ENTER),
     ("too many clients", "has no connection left", ROOM),
     ("remaining connection slots", "has no connection left", ROOM),
-    ("starting up", "is just starting", AGAIN),
-    ("shutting down", "is shutting down", AGAIN),
+    ("starting up", "is just starting", again("database")),
+    ("shutting down", "is shutting down", again("database")),
     ("connection refused", "is not there: nothing listens at its address", EDIT),
     ("resolve host", "is not there: its name leads nowhere", EDIT),
     ("timeout", "does not answer: it hangs, or a firewall swallows what is sent", EDIT),
@@ -66,7 +68,7 @@ def _database(scene: Scene) -> Iterable[Verdict]:
             version = connection.dialect.server_version_info or (0,)
             number = int(connection.scalar(text("SHOW server_version_num")))
     except OperationalError as error:
-        yield _unreachable(error)
+        yield _unreachable(error, scene.config)
         return
     shown = ".".join(map(str, version))
     if number < LEAST_VERSION:
@@ -77,12 +79,14 @@ def _database(scene: Scene) -> Iterable[Verdict]:
     yield ok(f"PostgreSQL {shown} answers in {passed:.0f} ms")
 
 
-def _unreachable(error: OperationalError) -> Verdict:
+def _unreachable(error: OperationalError, config: Settings) -> Verdict:
     """Say why a connection did not come about; quotes nothing."""
     said = str(error.orig).lower()
     told = ((words, command) for part, words, command in CAUSES if part in said)
     words, command = next(told, ("refuses the connection", EDIT))
-    return broken(f"The database {words}.", command)
+    tried = {EDIT: lines.ping_database, ENTER: lines.enter_database}.get(command)
+    line = tried(config) if tried else ""
+    return broken(f"The database {words}.", f"{line}; {command}" if line else command)
 
 
 def _migrations(scene: Scene) -> Iterable[Verdict]:
@@ -203,7 +207,7 @@ CHECKS = (
         needs=("database", "migrations"),
         fix=_make_partitions,
         fixes="makes the missing partitions",
-        silence=Severity.LOOK,
+        mistake=Severity.LOOK,
     ),
     Check(
         "connections",

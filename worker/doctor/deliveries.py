@@ -6,9 +6,11 @@ A destination is ours if its secret is: whose deliveries can be verified.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import takewhile
+from urllib.parse import urlsplit
 
 from sqlalchemy import text
 
+from worker.connect.destination import bare
 from worker.doctor.scene import Scene
 from worker.providers.api import ApiList
 from worker.providers.attempt import Attempt, AttemptState
@@ -57,6 +59,23 @@ def ours(scene: Scene) -> list[Setting]:
     secrets = {one.get_secret_value() for one in given}
     mine = [one for one in settings_of(scene) if one.endpoint_secret_key in secrets]
     return sorted(mine, key=lambda one: not one.active)
+
+
+def host_of(one: Setting) -> str:
+    """Return where somebody else's leads: the rest of it is often a token."""
+    try:
+        return urlsplit(one.destination).hostname or "no host"
+    except ValueError:
+        return "no host"
+
+
+def shown_of(one: Setting) -> str:
+    """Return where ours leads, without user and query."""
+    try:
+        url = urlsplit(bare(one.destination))
+    except ValueError:
+        return "no address"
+    return url._replace(netloc=url.netloc.rpartition("@")[2]).geturl()
 
 
 def deliveries_of(scene: Scene) -> Deliveries:

@@ -3,33 +3,35 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from sqlalchemy import Row, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from worker.connect.destination import PATH, bare, problem_of, traffic_of, types_of
+from worker.doctor import lines
 from worker.doctor.check import Check, Severity, Verdict, broken, look, ok
 from worker.doctor.deliveries import (
     MOST_ASKED,
     Deliveries,
     deliveries_of,
+    host_of,
     ours,
     settings_of,
+    shown_of,
 )
 from worker.doctor.paddle import with_key
 from worker.doctor.scene import Scene
 from worker.providers.paddle.connection import Setting
 from worker.providers.paddle.event_types import EVENT_TYPES, Outcome
 from worker.providers.paddle.provider import Paddle
-from worker.settings import Environment, Settings
+from worker.settings import Environment
 from worker.wording import counted
 
 #: Destinations that are told of by name.
 MOST_NAMED = 5
 #: One or two may have met a restart.
 MANY_FAILING = 3
-CONNECT = "./paddlewheel connect --environment … --url https://…"
 NOTIFICATIONS = "Paddle > Developer tools > Notifications"
 
 _LAST = text("""
@@ -42,19 +44,17 @@ ORDER BY received_at DESC LIMIT :most
 def _destination(scene: Scene) -> Iterable[Verdict]:
     known, mine = settings_of(scene), ours(scene)
     if not known:
-        yield broken("Paddle has no notification destination.", CONNECT)
+        yield broken("Paddle has no notification destination.", _connect(scene))
     elif not mine:
-        named = ", ".join(
-            f"{one.id} at {one.destination}" for one in known[:MOST_NAMED]
-        )
+        named = _some([f"{one.id} at {host_of(one)}" for one in known])
         words = (
             "No destination's secret stands in PADDLE_WEBHOOK_SECRETS, so every"
             f" delivery is refused. Paddle has {named}."
         )
-        yield broken(words, CONNECT)
+        yield broken(words, _connect(scene))
     elif not mine[0].active:
         words = f"The destination {mine[0].id} is switched off: nothing is delivered."
-        yield broken(words, CONNECT)
+        yield broken(words, _connect(scene))
     elif twins := [one.id for one in mine[1:] if _is_twin(one, mine[0])]:
         words = (
             f"{' and '.join([mine[0].id, *twins])} lead to one address, so each event"
@@ -65,6 +65,14 @@ def _destination(scene: Scene) -> Iterable[Verdict]:
         yield ok(f"{mine[0].id} is on, and its secret is ours")
 
 
+def _connect(scene: Scene) -> str:
+    """Return the line that mends it, at its own host if that can be reached."""
+    environment = scene.config.paddle_environment
+    there = [shown_of(one) for one in ours(scene)]
+    right = (one for one in there if not problem_of(urljoin(one, PATH), environment))
+    return lines.connect(scene.config, next(right, ""))
+
+
 def _is_twin(one: Setting, other: Setting) -> bool:
     """Tell whether it leads to the same receiver; a rotation adds a query."""
     return one.active and bare(one.destination) == bare(other.destination)
@@ -73,26 +81,27 @@ def _is_twin(one: Setting, other: Setting) -> bool:
 def _address(scene: Scene) -> Iterable[Verdict]:
     config = scene.config
     for one in ours(scene)[:1]:
-        words = f"The destination {one.id} leads to {one.destination}:"
+        words = f"The destination {one.id} leads to {shown_of(one)}:"
         if problem := problem_of(one.destination, config.paddle_environment):
-            yield broken(f"{words} {problem}.", CONNECT)
-        elif (doubt := _doubt_of(one.destination, config)) is None:
-            yield ok(one.destination)
+            yield broken(f"{words} {problem}.", _connect(scene))
+        elif (doubt := _doubt_of(one.destination, scene)) is None:
+            yield ok(shown_of(one))
         elif _is_proven(scene):
-            yield ok(f"{one.destination}, and deliveries come through")
+            yield ok(f"{shown_of(one)}, and deliveries come through")
         else:
             yield replace(doubt, words=f"{words} {doubt.words}")
 
 
-def _doubt_of(address: str, config: Settings) -> Verdict | None:
+def _doubt_of(address: str, scene: Scene) -> Verdict | None:
     """Doubt an address that arrives only if something on the way sees to that."""
     url = urlsplit(address)
     port = url.port or {"http": 80}.get(url.scheme, 443)
+    config = scene.config
     if config.paddle_environment == Environment.LOCAL and port != config.web_port:
-        return broken(f"WEB_PORT is {config.web_port}.", CONNECT)
+        return broken(f"WEB_PORT is {config.web_port}.", _connect(scene))
     if url.path != PATH:
         words = f"the receiver takes them at {PATH} only. Does a proxy see to that?"
-        return look(words, CONNECT)
+        return look(words, _connect(scene))
     return None
 
 
@@ -114,12 +123,14 @@ def _events(scene: Scene) -> Iterable[Verdict]:
         needless = sorted(one.subscribed - wanted)
         if applied:
             words = f"Not subscribed to {_some(applied)}: access goes without them."
-            yield broken(words, CONNECT)
+            yield broken(words, _connect(scene))
         if kept:
-            yield look(f"Not subscribed to {_some(kept)}, which is kept.", CONNECT)
+            yield look(
+                f"Not subscribed to {_some(kept)}, which is kept.", _connect(scene)
+            )
         if needless:
             words = f"Subscribed to {_some(needless)}, which is never used."
-            yield look(words, CONNECT)
+            yield look(words, _connect(scene))
         if not (missing or needless):
             yield ok(f"subscribed to the {len(wanted)} types that are of use")
 
@@ -135,10 +146,10 @@ def _traffic(scene: Scene) -> Iterable[Verdict]:
     for one in ours(scene)[:1]:
         if one.traffic_source == "simulation":
             words = f"The destination {one.id} gets simulations only, and no purchase."
-            yield broken(words, CONNECT)
+            yield broken(words, _connect(scene))
         elif one.traffic_source == "all" and most != "all":
             words = f"The destination {one.id} gets simulations too, which production ignores."
-            yield look(words, CONNECT)
+            yield look(words, _connect(scene))
         else:
             yield ok(f"{one.traffic_source} traffic")
 
@@ -156,7 +167,7 @@ def _proven(scene: Scene) -> Iterable[Verdict]:
             " not in this inbox: the address leads to another receiver or another"
             " database."
         )
-        yield broken(words, CONNECT)
+        yield broken(words, _connect(scene))
     elif found.verified:
         words = f"{found.verified} of its newest {found.looked_at} deliveries"
         yield ok(f"{words} are in the inbox")
@@ -182,8 +193,8 @@ def _without_events(last: Sequence[Row[Any]], scene: Scene) -> Verdict:
         return ok(f"a simulation was verified ({at}); nothing was bought yet")
     if last:
         words = "Deliveries came before, and none of an event from this destination."
-        return look(words, CONNECT)
-    return look("No delivery ever proved the secret.", CONNECT)
+        return look(words, _connect(scene))
+    return look("No delivery ever proved the secret.", _connect(scene))
 
 
 CHECKS = (
@@ -193,7 +204,7 @@ CHECKS = (
         " `PADDLE_WEBHOOK_SECRETS`, and only one at that address.",
         with_key(_destination),
         needs=("api key",),
-        silence=Severity.LOOK,
+        mistake=Severity.LOOK,
     ),
     Check(
         "address",
@@ -202,7 +213,7 @@ CHECKS = (
         " `local`.",
         with_key(_address),
         needs=("api key", "destination"),
-        silence=Severity.LOOK,
+        mistake=Severity.LOOK,
     ),
     Check(
         "events",
@@ -210,14 +221,14 @@ CHECKS = (
         " that is ignored.",
         with_key(_events),
         needs=("api key", "destination"),
-        silence=Severity.LOOK,
+        mistake=Severity.LOOK,
     ),
     Check(
         "traffic",
         "It gets real events, and in production only these.",
         with_key(_traffic),
         needs=("api key", "destination"),
-        silence=Severity.LOOK,
+        mistake=Severity.LOOK,
     ),
     Check(
         "secret",
@@ -225,6 +236,6 @@ CHECKS = (
         " are in the inbox, and none fails since.",
         with_key(_proven),
         needs=("api key", "destination", "database", "migrations"),
-        silence=Severity.LOOK,
+        mistake=Severity.LOOK,
     ),
 )

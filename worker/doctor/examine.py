@@ -5,16 +5,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from sqlalchemy.exc import SQLAlchemyError
+from redis.exceptions import TimeoutError as BrokerTimeoutError
 
 from worker.channels.deadline import Deadline
 from worker.database import is_machinery
 from worker.doctor.check import (
-    AGAIN,
     Check,
     Severity,
     Verdict,
+    again,
     broken,
+    line_of,
     look,
     skipped,
     worst_of,
@@ -26,6 +27,8 @@ from worker.providers.errors import ApiBusyError, ApiDownError, ApiRefusedError
 from worker.providers.paddle.permissions import KEYS
 from worker.status import Level
 
+#: No proof of a fault: the machine may be busy, or we are.
+OUT_OF_TIME = (TimeoutError, BrokerTimeoutError)
 #: SQLSTATEs of what a migration would have made: a table, a column.
 UNMIGRATED = ("42P01", "42703")
 LEVELS = {Severity.LOOK: Level.LOOK, Severity.BROKEN: Level.NOW}
@@ -93,16 +96,28 @@ def examine(checks: Sequence[Check], scene: Scene) -> list[Result]:
     _wait(threads, Deadline(LOOK_SECONDS))
     # A copy: what hangs may still answer.
     known = dict(answers)
-    results = [Result(one.name, known.get(one.name) or _silent(one)) for one in checks]
+    bound = f"within {LOOK_SECONDS:g} s"
+    results = [
+        Result(one.name, known.get(one.name) or (_silent(one, bound),))
+        for one in checks
+    ]
     return _without_followers(checks, {one.check: one for one in results})
 
 
 def mend(
     checks: Sequence[Check], results: Sequence[Result], scene: Scene
 ) -> list[Result]:
-    """Mend what may be mended unasked, and look again there."""
-    by_name = {check.name: check for check in checks}
-    return [_mended(by_name[one.check], one, scene) for one in results]
+    """Mend what may be mended unasked, and look again there, once for all of it."""
+    ill = {one.check for one in results if one.severity in LEVELS}
+    mending = [check for check in checks if check.fix and check.name in ill]
+    done = {check.name: _fixed(check, scene) for check in mending}
+    # What they need was well, or they would have been skipped.
+    alone = [replace(check, needs=()) for check in mending]
+    after = {one.check: one for one in examine(alone, scene)} if alone else {}
+    return [
+        replace(after.get(one.check, one), done=done.get(one.check, ""))
+        for one in results
+    ]
 
 
 def level_of(results: Iterable[Result]) -> Level:
@@ -117,10 +132,10 @@ def _wait(threads: Iterable[threading.Thread], deadline: Deadline) -> None:
         thread.join(deadline.left())
 
 
-def _silent(check: Check) -> tuple[Verdict, ...]:
-    words = f"There was no answer within {LOOK_SECONDS:g} s."
-    command = "./paddlewheel doctor, when what hangs above is mended"
-    return (Verdict(check.silence, words, command),)
+def _silent(check: Check, bound: str) -> Verdict:
+    return look(
+        f"There was no answer {bound}.", again(check.name, "on a quieter machine")
+    )
 
 
 def _answer(
@@ -128,25 +143,41 @@ def _answer(
 ) -> None:
     try:
         verdicts = tuple(check.look(scene))
-        answers[check.name] = verdicts or (skipped("there is nothing to look at"),)
+        told = verdicts or (skipped("there is nothing to look at"),)
     except Exception as error:  # noqa: BLE001 (an error is an answer)
-        answers[check.name] = (_verdict_of(error, check.silence),)
+        told = (_verdict_of(error, check),)
+    answers[check.name] = tuple(_to_be_typed(one, check) for one in told)
 
 
-def _verdict_of(error: Exception, silence: Severity) -> Verdict:
+def _to_be_typed(verdict: Verdict, check: Check) -> Verdict:
+    """Let each command end with a line of ours: what was changed is looked at again."""
+    if not verdict.command or "./paddlewheel" in verdict.command:
+        return verdict
+    return replace(verdict, command=f"{verdict.command}, then {line_of(check.name)}")
+
+
+def _verdict_of(error: Exception, check: Check) -> Verdict:
     if isinstance(error, ApiRefusedError):
         return broken(f"{error}.", f"set PADDLE_API_KEY ({KEYS})")
     if isinstance(error, ApiBusyError | ApiDownError):
-        return look(f"Paddle's API {error}.", AGAIN)
+        return look(f"Paddle's API {error}.", again(check.name))
     if isinstance(error, PaddlewheelError):
-        return broken(str(error), "./paddlewheel doctor, when that is changed")
+        return broken(str(error), again(check.name, "when that is changed"))
+    return _of_others(error, check)
+
+
+def _of_others(error: Exception, check: Check) -> Verdict:
+    if isinstance(error, OUT_OF_TIME):
+        return _silent(check, "in time")
     said = failure_of(error).sentence
     if getattr(getattr(error, "orig", None), "sqlstate", None) in UNMIGRATED:
         words = f"The database lacks a table or a column of this release: {said}."
         return broken(words, "./paddlewheel release")
     if is_machinery(error):
-        return look(f"The database did not come to answer this: {said}.", AGAIN)
-    return Verdict(silence, f"This could not be looked at: {said}.", AGAIN)
+        words = f"The database did not come to answer this: {said}."
+        return look(words, again(check.name))
+    words = f"This could not be looked at: {said}."
+    return Verdict(check.mistake, words, again(check.name))
 
 
 def _without_followers(
@@ -168,13 +199,11 @@ def _hides(result: Result) -> bool:
     return result.is_blind or result.severity is Severity.BROKEN
 
 
-def _mended(check: Check, result: Result, scene: Scene) -> Result:
-    is_well = result.severity in {Severity.OK, Severity.SKIPPED}
-    if check.fix is None or is_well:
-        return result
+def _fixed(check: Check, scene: Scene) -> str:
+    """Mend what a check has found; return what was done, or why not."""
+    if check.fix is None:
+        return ""
     try:
-        done = check.fix(scene)
-    except (PaddlewheelError, SQLAlchemyError) as error:
-        return replace(result, done=f"could not: {failure_of(error).sentence}")
-    (again,) = examine([replace(check, needs=())], scene)
-    return replace(again, done=done)
+        return check.fix(scene)
+    except Exception as error:  # noqa: BLE001 (an error is an answer)
+        return f"could not: {failure_of(error).sentence}"

@@ -15,7 +15,7 @@ from worker.wording import counted
 #: Below the first, whatever is written there fails; below the second it soon will.
 LEAST_BYTES = 200 * 1024**2
 FEW_BYTES = 2 * 1024**3
-EDIT = "edit .env or the environment (README, Settings), then start again"
+EDIT = "edit .env or the environment (README, Settings) and start again"
 
 
 def _settings(scene: Scene) -> Iterable[Verdict]:
@@ -31,7 +31,7 @@ def _doubts(scene: Scene) -> Iterable[Verdict]:
     try:
         check_templates(scene.config)
     except PaddlewheelError as error:
-        yield broken(str(error), "mend the template, then ./paddlewheel doctor")
+        yield broken(str(error), "mend the template")
     if not scene.config.paddle_billing_enabled:
         words = "PADDLE_BILLING_ENABLED is off: events are stored and wait."
         yield look(words, "set PADDLE_BILLING_ENABLED=true and start again")

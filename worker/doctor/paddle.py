@@ -215,7 +215,7 @@ CHECKS = (
         "api key",
         "Paddle takes `PADDLE_API_KEY`, and it is of this environment.",
         _key,
-        silence=Severity.LOOK,
+        mistake=Severity.LOOK,
     ),
     Check(
         "permissions",
@@ -223,7 +223,7 @@ CHECKS = (
         " nothing whatever the answer.",
         with_key(_permissions),
         needs=("api key",),
-        silence=Severity.LOOK,
+        mistake=Severity.LOOK,
     ),
     Check(
         "key's end",
@@ -237,6 +237,6 @@ CHECKS = (
         "This machine's clock goes with Paddle's, within `PADDLE_TOLERANCE_SECONDS` at"
         " the worst.",
         _clock,
-        silence=Severity.LOOK,
+        mistake=Severity.LOOK,
     ),
 )

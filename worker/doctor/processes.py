@@ -6,7 +6,16 @@ import httpx
 from sqlalchemy import text
 
 from worker.alerts.silent import LINES, URGENT
-from worker.doctor.check import Check, Severity, Verdict, broken, look, ok, skipped
+from worker.doctor.check import (
+    Check,
+    Severity,
+    Verdict,
+    again,
+    broken,
+    look,
+    ok,
+    skipped,
+)
 from worker.doctor.scene import CALL_SECONDS, Scene
 from worker.doctor.workers import abouts, served
 from worker.flower_links import flower_url
@@ -33,7 +42,7 @@ def _queues(scene: Scene) -> Iterable[Verdict]:
         yield say(what if by_worker else f"No worker answers: {what}", _start(gone))
     if alive:
         words = f"Served lately, and no worker answers: {' and '.join(sorted(alive))}."
-        yield look(words, "./paddlewheel doctor, once more: busy ones answer late")
+        yield look(words, again("queues", "for busy ones answer late"))
 
 
 def _start(queues: Iterable[str]) -> str:
@@ -137,7 +146,7 @@ CHECKS = (
         " cannot be asked).",
         _releases,
         needs=("broker",),
-        silence=Severity.LOOK,
+        mistake=Severity.LOOK,
     ),
     Check(
         "beat",
@@ -150,12 +159,12 @@ CHECKS = (
         "The watchman has shown himself lately.",
         _watchman,
         needs=("database", "migrations"),
-        silence=Severity.LOOK,
+        mistake=Severity.LOOK,
     ),
     Check(
         "flower",
         "Flower answers and takes `FLOWER_BASIC_AUTH`.",
         _flower,
-        silence=Severity.LOOK,
+        mistake=Severity.LOOK,
     ),
 )

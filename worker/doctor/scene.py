@@ -19,6 +19,7 @@ from worker.providers.errors import ApiBusyError, NoTurnError
 from worker.providers.paddle.account import account_of
 from worker.providers.paddle.connection import PaddleConnection
 from worker.providers.paddle.provider import Paddle
+from worker.rings import ringing_app
 from worker.settings import Settings
 
 T = TypeVar("T")
@@ -39,6 +40,7 @@ class Scene:
     def __init__(self, config: Settings) -> None:
         """Prepare; nothing is opened yet."""
         self.config = config
+        _load(config)
         # Kept by nobody: what hangs when we are done must not be left open.
         self._engine = parent_engine(config)
         #: Taken by whoever opens one of ``engine``'s connections.
@@ -79,6 +81,16 @@ class Scene:
                 self._known[name] = ask()
             found: T = self._known[name]
             return found
+
+
+def _load(config: Settings) -> None:
+    """Load now what Celery loads at its first use: no look is to wait for that."""
+    app = ringing_app(config)
+    try:
+        _ = app.control, app.amqp.router
+        _ = app.connection_for_write().transport_cls
+    finally:
+        app.close()
 
 
 class _Turns:

@@ -16,6 +16,7 @@ from worker.channels.outgoing_http import (
 )
 from worker.channels.reach import Reach
 from worker.channels.smtp import Connection, Route
+from worker.doctor import lines
 from worker.doctor.check import Check, Severity, Verdict, broken, look, ok, skipped
 from worker.doctor.scene import CALL_SECONDS, Scene
 
@@ -44,11 +45,13 @@ def _hook(scene: Scene) -> Iterable[Verdict]:
         status = http.send(request, Deadline(CALL_SECONDS)).status
     except ForbiddenAddressError as error:
         yield broken(
-            f"Nothing is sent to the platform: {error}.", "set another address"
+            f"Nothing is sent to the platform: {error}.",
+            "set PLATFORM_HOOK_URL to another address",
         )
         return
     except (UnreachableError, TimeoutError, ConnectionError) as error:
-        yield broken(f"The platform's hook does not answer ({error}).", HOOK)
+        words = f"The platform's hook does not answer ({error})."
+        yield broken(words, f"{lines.ask_hook(config)}; {HOOK}")
         return
     finally:
         http.close()
@@ -69,23 +72,24 @@ def _of_status(status: int) -> Verdict:
 def _mail(scene: Scene) -> Iterable[Verdict]:
     route = Route.of(scene.config.smtp_url)
     connection = Connection(route, Deadline(CALL_SECONDS))
+    mend = f"{lines.ask_mail_server(scene.config)}; {MAIL}"
     try:
         connection.open()
     except ssl.SSLCertVerificationError:
         words = "The mail server's certificate is not to be believed."
-        yield look(words, MAIL)
+        yield look(words, mend)
     except smtplib.SMTPNotSupportedError:
         words = f"The mail server knows no {connection.stage}."
-        yield look(words, STEPS.get(connection.stage, MAIL))
+        yield look(words, STEPS.get(connection.stage, mend))
     except smtplib.SMTPResponseException as error:
         words = f"The mail server answers {error.smtp_code} to {connection.stage}."
-        yield look(words, STEPS.get(connection.stage, MAIL))
+        yield look(words, STEPS.get(connection.stage, mend))
     except (OSError, smtplib.SMTPException) as error:
         words = (
             f"The mail server gives no answer at {connection.stage}"
             f" ({type(error).__name__})."
         )
-        yield look(words, MAIL)
+        yield look(words, mend)
     else:
         yield ok(_taken(route))
     finally:
@@ -110,6 +114,6 @@ CHECKS = (
         "`SMTP_URL` greets, is secured and takes the password where it should. No mail"
         " is sent. Without it people are told late, and access moves all the same.",
         _mail,
-        silence=Severity.LOOK,
+        mistake=Severity.LOOK,
     ),
 )

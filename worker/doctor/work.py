@@ -117,7 +117,7 @@ CHECKS = (
         needs=("database", "migrations"),
         fix=lambda scene: _ring(scene, "parked.release"),
         fixes="rings for `parked.release`: what has an offer by now is given",
-        silence=Severity.LOOK,
+        mistake=Severity.LOOK,
     ),
     Check(
         "comparison",

@@ -39,10 +39,9 @@ def _served(scene: Scene) -> Served:
 
 
 def _abouts(scene: Scene) -> dict[str, About]:
-    known = served(scene)
-
     def are_all(answers: Answers) -> bool:
-        return known.keys() <= answers.keys()
+        # Only now: both questions are asked beside each other.
+        return served(scene).keys() <= answers.keys()
 
     answers: Answers = {}
     with suppress(BrokerAwayError):

@@ -1,5 +1,6 @@
 """The doctor names what is wrong with the key and the destination."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler
@@ -177,7 +178,8 @@ def test_an_account_without_a_destination_is_sent_to_connect(
 
     assert told.exit_code == 2
     assert told.words("destination") == "Paddle has no notification destination."
-    assert told.command("destination").startswith("./paddlewheel connect")
+    line = f"--environment local --url http://127.0.0.1:{deployment.web_port}"
+    assert told.command("destination") == f"./paddlewheel connect {line}"
     assert told.words("address") == "not looked at: see destination"
 
 
@@ -212,6 +214,31 @@ def test_a_destination_that_is_wrong_is_named(
     assert told.severity(check) == "broken"
     assert expected in told.words(check)
     assert "./paddlewheel connect" in told.command(check)
+
+
+def test_of_others_destinations_only_the_host_is_told(
+    ask: Ask, deployment: Deployment
+) -> None:
+    theirs = "https://user:c4n4ry@hooks.example.com/c4n4ry?key=c4n4ry"
+    deployment.change_destination(destination=theirs, endpoint_secret_key="other")
+
+    told = ask("destination")
+
+    assert " at hooks.example.com." in told.words("destination")
+    assert "c4n4ry" not in json.dumps(told.checks)
+
+
+def test_of_our_destination_neither_user_nor_query_is_told(
+    ask: Ask, deployment: Deployment
+) -> None:
+    ours = f"http://user:c4n4ry@127.0.0.1:{deployment.web_port}/hooks?key=c4n4ry"
+    deployment.change_destination(destination=ours)
+
+    told = ask("destination", "address")
+
+    shown = f"http://127.0.0.1:{deployment.web_port}/hooks"
+    assert f"leads to {shown}:" in told.words("address")
+    assert "c4n4ry" not in json.dumps(told.checks)
 
 
 def test_events_that_are_kept_are_missed(ask: Ask, deployment: Deployment) -> None:

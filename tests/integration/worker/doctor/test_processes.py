@@ -6,6 +6,7 @@ import pytest
 from redis import Redis
 from sqlalchemy import Engine
 
+from tests.fixtures.answering import Answering, reply
 from tests.fixtures.workers import QUEUES, CeleryProcess
 from tests.integration.worker.doctor.conftest import Ask, Configure, beat
 from worker.processes.ports import free_port
@@ -71,6 +72,32 @@ def test_a_worker_of_another_release_is_named(
     assert told.exit_code == 1
     assert "the release that lies here (deployed): t" in told.words("release")
     assert "start them again" in told.command("release")
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (200, (0, "answers at http://127.0.0.1:")),
+        (401, (1, "Flower does not take FLOWER_BASIC_AUTH")),
+        (503, (1, "Flower answers 503.")),
+    ],
+    ids=["well", "another password", "trouble"],
+)
+def test_what_flower_answers_is_told(
+    ask: Ask,
+    configured: Configure,
+    answering: Answering,
+    status: int,
+    expected: tuple[int, str],
+) -> None:
+    port = int(answering.url.rpartition(":")[2])
+    configured(flower_basic_auth="operator:secret", flower_port=port)
+    answering.answer = lambda request: reply(request, status)
+
+    told = ask("flower")
+
+    assert told.exit_code == expected[0]
+    assert told.words("flower").startswith(expected[1])
 
 
 def test_a_flower_that_is_away_is_told(ask: Ask, configured: Configure) -> None:

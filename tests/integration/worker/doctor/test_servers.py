@@ -73,6 +73,30 @@ def test_a_catalog_that_cannot_be_read_is_named(
     assert str(file) in told.command("catalog")
 
 
+def test_a_catalog_that_is_a_folder_is_named(
+    ask: Ask, configured: Configure, tmp_path: Path
+) -> None:
+    configured(catalog_file=tmp_path)
+
+    told = ask("catalog")
+
+    assert told.exit_code == 2
+    assert told.words("catalog") == f"{tmp_path} cannot be read: Is a directory."
+
+
+def test_a_doctor_that_cannot_begin_is_broken_and_prints_no_traceback(
+    ask: Ask, configured: Configure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configured()
+    monkeypatch.setattr("worker.doctor.table.CHECKS", None)
+
+    told = ask()
+
+    assert told.exit_code == 2
+    assert told.words("doctor").startswith("The doctor could not begin to look: Type")
+    assert told.severity("doctor") == "broken"
+
+
 def test_a_database_that_is_not_there_is_named_once(
     ask: Ask, configured: Configure
 ) -> None:
@@ -83,7 +107,8 @@ def test_a_database_that_is_not_there_is_named_once(
     assert told.exit_code == 2
     assert told.severity("database") == "broken"
     assert "nothing listens" in told.words("database")
-    assert "DATABASE_URL" in told.command("database")
+    line = "pg_isready -h 127.0.0.1 -p 9; set DATABASE_URL to where it runs"
+    assert told.command("database").startswith(line)
     followers = ("migrations", "environment", "partitions", "clock")
     assert {told.severity(one) for one in followers if one in told.checks} == {
         "skipped"
@@ -101,7 +126,9 @@ def test_a_wrong_password_is_named(
 
     assert told.exit_code == 2
     assert "does not take the user or the password" in told.words("database")
-    assert "wrong" not in told.words("database")
+    assert told.command("database").startswith("psql -h 127.0.0.1 -p ")
+    assert "-U postgres -d " in told.command("database")
+    assert "wrong" not in told.words("database") + told.command("database")
 
 
 @pytest.mark.drill
@@ -253,7 +280,9 @@ def test_a_table_that_somebody_has_locked_is_asked_for_once_more(
 
     assert told.exit_code == 1
     assert "did not come to answer this" in told.words("beat")
-    assert told.command("beat") == "./paddlewheel doctor, once more in a minute"
+    assert (
+        told.command("beat") == "again, in a minute: ./paddlewheel doctor --only beat"
+    )
 
 
 def test_a_table_that_is_gone_is_sent_to_release(
@@ -292,7 +321,8 @@ def test_a_broker_that_is_not_there_is_named_once(
 
     assert told.exit_code == 2
     assert told.severity("broker") == "broken"
-    assert "BROKER_URL" in told.command("broker")
+    line = f"redis-cli -u redis://{NOWHERE}/0 ping; set BROKER_URL to where it runs"
+    assert told.command("broker").startswith(line)
     assert told.severity("queues") == "skipped"
 
 

@@ -32,7 +32,9 @@ def test_a_hook_that_is_down_is_named(
 
     assert told.exit_code == 2
     assert "hook does not answer" in told.words("platform hook")
-    assert "PLATFORM_HOOK_URL" in told.command("platform hook")
+    assert told.command("platform hook").startswith(
+        f"curl -sSI http://127.0.0.1:{port}; mend the server that PLATFORM_HOOK_URL"
+    )
 
 
 def test_a_hook_at_a_forbidden_address_is_named(
