@@ -132,8 +132,8 @@ CODES: Mapping[str, Sorted] = {
         "The request makes no sense to Paddle. `checkout create` shows what it says."
     ),
     "invalid_field": _NEVER.saying(
-        "A field is wrong: mostly a price that is unknown or of the other environment,"
-        " or prices that do not go together. Check them with `catalog sync`."
+        "A field is wrong: Paddle's sentence names it. In a checkout it is mostly a price,"
+        " unknown, of another environment or not fit for the rest: try `catalog sync`."
     ),
     "invalid_url": _NEVER.saying("There is no such path. Update Paddlewheel."),
     "invalid_json": _NEVER.saying("The body was altered on the way. Look at proxies."),
