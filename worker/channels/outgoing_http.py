@@ -19,6 +19,7 @@ import httpx
 from worker.channels.deadline import Deadline, look_up
 from worker.channels.errors import UnreachableError
 from worker.channels.reach import Reach
+from worker.channels.sending import sent_within
 from worker.errors import OutageError
 from worker.setting_checks import web_problem_of
 
@@ -28,8 +29,6 @@ MOST_ANSWER_BYTES = 16_384
 STEP_SECONDS = 5.0
 #: A connection that rests longer may be closed by the other side at any moment.
 KEPT_SECONDS = 5.0
-#: What httpcore calls the moment before the first byte of a request.
-SENDING = "http11.send_request_headers.started"
 WHATEVER_HTTP = (
     httpcore.TimeoutException,
     httpcore.NetworkError,
@@ -103,15 +102,14 @@ class OutgoingHttp:
         """
         is_out = False
 
-        def trace(event: str, _info: Mapping[str, Any]) -> None:
+        def leave() -> None:
             nonlocal is_out
-            if event == SENDING:
-                begin()
-                is_out = True
+            begin()
+            is_out = True
 
         self._network.deadline = deadline
         try:
-            return self._send(request, trace)
+            return self._send(request, sent_within(deadline, leave))
         except (*WHATEVER_HTTP, OSError) as error:
             said = f"no answer: {type(error).__name__}"
             if not is_out:
@@ -119,7 +117,7 @@ class OutgoingHttp:
             late = isinstance(error, (httpcore.TimeoutException, TimeoutError))
             raise (TimeoutError if late else ConnectionError)(said) from None
 
-    def _send(self, request: Request, trace: Callable[..., None]) -> Answer:
+    def _send(self, request: Request, extensions: dict[str, Any]) -> Answer:
         url = _taken_apart(request.url)
         self._network.scheme = url.scheme
         address = httpcore.URL(
@@ -134,7 +132,7 @@ class OutgoingHttp:
                 *request.headers.items(),
             ],
             content=request.body,
-            extensions={"trace": trace},
+            extensions=extensions,
         ) as response:
             headers = httpx.Headers(response.headers)
             body = _body_of(response)

@@ -11,6 +11,7 @@ from functools import cache
 import httpx
 
 from worker.channels.deadline import Deadline, within
+from worker.channels.sending import SOCKET_OPTIONS, sent_within
 from worker.providers.errors import ApiDownError, ApiRefusedError
 from worker.providers.paddle.account import Account
 from worker.providers.paddle.answers import error_of
@@ -49,8 +50,7 @@ class Asker:
             follow_redirects=False,
             # A proxy of the shell's environment is not where customers' data goes.
             trust_env=False,
-            verify=_tls() if account.address.startswith("https") else False,
-            transport=transport,
+            transport=transport or _network(account.address),
             headers={
                 b"authorization": f"Bearer {account.key}".encode(),
                 b"paddle-version": b"1",
@@ -117,6 +117,7 @@ class Asker:
     def _fetch(
         self, request: httpx.Request, deadline: Deadline
     ) -> tuple[httpx.Response, bytes]:
+        request.extensions |= sent_within(deadline)
         response = self._client.send(request, stream=True)
         content = bytearray()
         try:
@@ -129,6 +130,14 @@ class Asker:
         finally:
             response.close()
         return response, bytes(content)
+
+
+def _network(address: str) -> httpx.HTTPTransport:
+    return httpx.HTTPTransport(
+        verify=_tls() if address.startswith("https") else False,
+        trust_env=False,
+        socket_options=SOCKET_OPTIONS,
+    )
 
 
 @cache
