@@ -184,6 +184,9 @@ def error_of(
         case Remedy.LATER_FOR_THIS:
             pause = pause_of(asked) or meaning.pause
             return ApiLockedError(words, pause).by(status, code)
+        case Remedy.PERSON if code == NO_CODE:
+            # Paddle names a code. Somebody on the way knows nothing of our key.
+            return ApiDownError(words)
         case Remedy.PERSON:
             lacking = _lacking(method, path, problem) if code == FORBIDDEN else ""
             return _refused(code, lacking).by(status, code)

@@ -11,6 +11,7 @@ import pytest
 
 from worker.errors import SettingsError
 from worker.failures import Verdict, failure_of
+from worker.providers.checkouts import Buyer, Problem
 from worker.providers.errors import (
     ApiBusyError,
     ApiDownError,
@@ -20,6 +21,7 @@ from worker.providers.errors import (
 from worker.providers.paddle import asking as module
 from worker.providers.paddle.account import Account, is_askable
 from worker.providers.paddle.api import PaddleApi, api_of
+from worker.providers.paddle.problems import problem_of
 from worker.settings import Settings
 
 KEY = "pdl_local_c4n4ry"
@@ -176,6 +178,17 @@ def test_a_refused_key_says_what_it_lacks(code: str, detail: str, words: str) ->
     assert words in str(refused.value)
     assert KEY not in str(refused.value)
     assert failure_of(refused.value).verdict is Verdict.MACHINERY
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_door_on_the_way_that_is_shut_says_nothing_of_the_key(status: int) -> None:
+    door = httpx.Response(status, html="<h1>Not you</h1>")
+    with asking(lambda _: door) as api, pytest.raises(ApiDownError) as down:
+        api.customer("ctm_1")
+
+    assert str(down.value) == f"answered {status} (no code)"
+    told = problem_of(down.value)
+    assert told == Problem(f"Paddle: answered {status} (no code).", Buyer.SOON)
 
 
 def test_the_permission_for_events_has_another_name() -> None:

@@ -187,7 +187,7 @@ def test_an_estimate_that_was_not_made_is_none(told: int, total: int | None) -> 
         assert api.page(CUSTOMERS).total == total
 
 
-@pytest.mark.parametrize("status", [400, 404])
+@pytest.mark.parametrize("status", [400, 401, 403, 404])
 def test_a_no_that_is_not_paddles_own_says_nothing_of_a_list(status: int) -> None:
     def answer(_: httpx.Request) -> httpx.Response:
         return httpx.Response(status, text="<h1>Not here</h1>")
@@ -216,7 +216,12 @@ def test_events_are_known_by_another_name() -> None:
         (httpx.Response(503), ApiDownError, 0),
         (httpx.Response(500, html="<h1>Sorry</h1>"), ApiDownError, 0),
         (httpx.Response(200, html="<h1>Sorry</h1>"), ApiDownError, 0),
-        (httpx.Response(403), ApiRefusedError, 0),
+        (
+            httpx.Response(403, json={"error": {"code": "forbidden"}}),
+            ApiRefusedError,
+            0,
+        ),
+        (httpx.Response(403, html="<h1>Sorry</h1>"), ApiDownError, 0),
         (
             httpx.Response(302, headers={"location": "http://elsewhere.test/"}),
             ApiDownError,
