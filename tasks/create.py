@@ -4,7 +4,9 @@ Changes ``checkouts``; the shop reads the address in ``opened_checkouts``.
 Running it twice is harmless: a reference has one checkout. Sends nothing on: what is
 not open yet is taken up by ``checkouts.recover``. What is refused stands in the row, a
 sentence each for developer and buyer. Fails for good where there is no such row: on
-arguments that are none, and on a reference that is of another order or too old.
+arguments that are none, and on a reference that is of another order or too old. Until
+there is a row the message is all there is: a run that could not write it leaves that to
+``worker.checkouts.noting``.
 """
 
 from collections.abc import Mapping, Sequence

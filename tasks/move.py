@@ -1,7 +1,8 @@
 """``quarantine.move``: files the messages that were kept beside Postgres.
 
-Changes only ``dead_letters``. Running it twice is harmless: a message is known by its
-digest, and forgotten where it was kept only after the commit. Sends nothing on. Fails
+Changes only ``dead_letters``, and ``checkouts`` where a message was a shop's wish.
+Running it twice is harmless: a message is known by its digest, a wish by its reference,
+and forgotten where it was kept only after the commit. Sends nothing on. Fails
 when Postgres is away, and the next run finds all that is left.
 """
 

@@ -1,5 +1,6 @@
 """Where messages go that no task can take: a dead letter, or a spool on the way there.
 
+So does the wish of a shop that its task could not note; its end is a row, not a letter.
 Nothing here raises: an error in the worker's event loop would end the worker, its
 message would be restored and end the next one. So where Postgres is away the message
 is kept beside it (Redis: the list ``quarantine``; else, and if that fails too, files
@@ -23,6 +24,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from sqlalchemy import Engine
 
+from worker.checkouts.noting import note_stray
 from worker.dead_letters import StrayMessage, file_message
 from worker.parent_database import parent_engine
 from worker.settings import Settings
@@ -47,13 +49,11 @@ def quarantine(stray: StrayMessage, config: Settings) -> None:
     global _rest_until  # noqa: PLW0603 (one per process, as the event loop is)
     if time.monotonic() >= _rest_until:
         try:
-            with parent_engine(config).begin() as connection:
-                file_message(connection, stray)
+            _take(parent_engine(config), stray, config)
         except Exception as error:  # noqa: BLE001 (drivers raise what they like)
             _rest_until = time.monotonic() + DATABASE_REST_SECONDS
             log.warning("dead_letter_not_filed", error_class=type(error).__name__)
         else:
-            log.error("message_quarantined", **_shown(stray))
             return
     _spool(stray, config)
 
@@ -66,15 +66,21 @@ def move_spooled(engine: Engine, config: Settings) -> int:
     """
     moved = 0
     for stray, forget in _spooled(config):
-        with engine.begin() as connection:
-            file_message(connection, stray)
+        _take(engine, stray, config)
         # Only now: a crash in between files it twice, and the digest makes that one.
         forget()
         moved += 1
-        log.warning("quarantine_moved", **_shown(stray))
         if moved == MAX_MOVED:
             break
     return moved
+
+
+def _take(engine: Engine, stray: StrayMessage, config: Settings) -> None:
+    if note_stray(engine, config, stray):
+        return
+    with engine.begin() as connection:
+        file_message(connection, stray)
+    log.error("message_quarantined", **_shown(stray))
 
 
 def _spool(stray: StrayMessage, config: Settings) -> None:

@@ -22,9 +22,10 @@ from worker import crumbs, monitors
 from worker import log as logs
 from worker.alerts.ways import check_ways
 from worker.catalog import read_catalog
+from worker.checkouts.noting import NOT_NOTED, TASK
 from worker.database import forget_engines
 from worker.environment import check_stamp
-from worker.errors import PaddlewheelError
+from worker.errors import PaddlewheelError, PermanentError
 from worker.failures import failure_of
 from worker.lifecycle import free_leases
 from worker.notices.template_check import check_templates
@@ -47,7 +48,7 @@ LOST = (WorkerLostError, TimeLimitExceeded)
 #: are in rows by then.
 LAST_WORDS_TENTHS = 30
 #: Whose rows a task claims.
-_TABLES = {table.task: table for table in WORK_TABLES} | {"checkouts.create": CHECKOUTS}
+_TABLES = {table.task: table for table in WORK_TABLES} | {TASK: CHECKOUTS}
 
 
 def connect() -> None:
@@ -128,13 +129,19 @@ def catch_failure(
     """See to it that no row of a failed run stays leased, and no message is lost."""
     if isinstance(exception, DeadLettered):
         return
+
+    def put_aside(fault: Fault) -> None:
+        stray = stray_of_run(sender, task_id, args, kwargs or {}, fault)
+        quarantine(stray, settings())
+
     try:
         if not _fits(sender, args, kwargs or {}):
-            fault = Fault("WrongArguments", f"{sender.name} does not take them")
-            stray = stray_of_run(sender, task_id, args, kwargs or {}, fault)
-            quarantine(stray, settings())
-        else:
-            _free(sender, task_id, exception)
+            put_aside(Fault("WrongArguments", f"{sender.name} does not take them"))
+            return
+        if sender.name == TASK and not isinstance(exception, PermanentError):
+            # No row may tell of it yet.
+            put_aside(Fault(NOT_NOTED, failure_of(exception).sentence))
+        _free(sender, task_id, exception)
     except Exception as error:
         # In the parent it would end the worker.
         log.exception("failure_net_failed", error=failure_of(error).sentence)

@@ -2,24 +2,20 @@
 
 import os
 import time
-from contextlib import suppress
-from datetime import UTC, datetime
 
 from sqlalchemy import Engine
 
 from worker.checkouts import rows
+from worker.checkouts.noting import note
 from worker.checkouts.opener import Opener
 from worker.checkouts.wish import (
     CheckoutBusyError,
     CheckoutError,
     CheckoutWaitsError,
     Wish,
-    custom_data_of,
 )
 from worker.drain import Job, drain_each
-from worker.errors import SettingsError
 from worker.providers.checkouts import Opened
-from worker.providers.registry import provider_of_price
 from worker.settings import Settings
 from worker.work_tables import CHECKOUTS, Claimant
 
@@ -48,18 +44,11 @@ def create(
         CheckoutError: It cannot be opened; ``buyer`` is what the buyer is told.
         CheckoutWaitsError: Not yet; ``checkouts.recover`` goes on with it.
     """
-    provider = provider_of_price(wish.items[0][0])
-    if provider is None:
-        raise CheckoutError(f"{wish.items[0][0]} is no id of a price.")
-    with suppress(SettingsError):
-        # A wish that cannot be signed is none; without a secret it waits in its row.
-        custom_data_of(wish.learner_ref, wish.reference, config, datetime.now(UTC))
     who = who or Claimant(f"create_checkout {os.getpid()}", "shop")
     until = time.monotonic() + patience
     with Opener(config) as opener:
         while True:
-            with engine.begin() as connection:
-                row_id = rows.keep(connection, provider, wish)
+            row_id = note(engine, config, wish)
             drain_each(Job(engine, CHECKOUTS, who, config, only=row_id), opener)
             try:
                 return rows.told(engine, row_id, wish)

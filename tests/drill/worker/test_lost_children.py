@@ -1,5 +1,7 @@
 """Tasks that take their process with them: the worker lives, the rows are free."""
 
+import os
+import signal
 import time
 from collections.abc import Callable
 
@@ -10,8 +12,15 @@ from sqlalchemy import Engine, text
 
 from tests.fixtures.processes import eventually
 from tests.fixtures.workers import CANARY, CeleryProcess
+from worker.quarantine import SPOOL_KEY
 
 pytestmark = pytest.mark.drill
+WISH = {
+    "prices": ["pri_01jd0pyth0nbas1cs0000000a1"],
+    "learner_ref": "user-42",
+    "reference": "order-17",
+    "email": "ada@example.com",
+}
 Start = Callable[..., CeleryProcess]
 
 
@@ -92,6 +101,48 @@ def test_a_task_past_its_hard_limit_frees_its_rows_and_files_nothing(
     sender.send_task("tests.one_of_each")
     eventually(lambda: worker.lines("task_succeeded"), what="the rows were worked on")
     assert letters(engine) == 0
+
+
+def test_the_wish_of_a_child_that_was_killed_before_its_row_is_noted(
+    broker: Redis, engine: Engine, sender: Celery, start_worker: Start
+) -> None:
+    worker = start_worker("fetch,maintenance")
+    with engine.begin() as connection:
+        # Neither the child nor the parent can write it down.
+        connection.exec_driver_sql("LOCK TABLE checkouts")
+        sender.send_task("checkouts.create", kwargs=WISH, queue="fetch")
+        child = eventually(lambda: waiting(engine), what="the child wants to note it")
+        assert child == 1
+        for pid in worker.children():
+            os.kill(pid, signal.SIGKILL)
+        eventually(lambda: broker.llen(SPOOL_KEY), what="the parent kept it aside")
+    sender.send_task("quarantine.move")
+
+    known = eventually(lambda: wishes(engine), what="it is noted")
+    assert known == [("order-17", "user-42", "ada@example.com")]
+    assert letters(engine) == 0
+
+
+def waiting(engine: Engine) -> int:
+    """How many sessions wait for the table of checkouts."""
+    with engine.connect() as connection:
+        return int(
+            connection.scalar(
+                text(
+                    "SELECT count(*) FROM pg_locks"
+                    " WHERE relation = 'checkouts'::regclass AND NOT granted"
+                )
+            )
+            or 0
+        )
+
+
+def wishes(engine: Engine) -> list[tuple[object, ...]]:
+    with engine.connect() as connection:
+        found = connection.execute(
+            text("SELECT reference, owner, email FROM checkouts")
+        )
+        return [tuple(row) for row in found]
 
 
 def test_a_child_never_shares_its_parents_connection(
