@@ -25,6 +25,8 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
+from worker.release_mark import release_mark
+
 #: The sender cuts after 5 s, we after 2 s.
 _SECONDS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5)
 _ROWS = (1, 2, 5, 10, 20, 50, 100, 200)
@@ -74,6 +76,8 @@ class Metrics(Collector):
         self.group_rows = Distribution(_ROWS)
         #: Messages to people by kind and state, as they were last read from the rows.
         self.messages: dict[tuple[str, str], int] = {}
+        # Kept: later another release may lie on the disk.
+        self._release = release_mark()
         self.registry = CollectorRegistry()
         self.registry.register(self)
         ProcessCollector(registry=self.registry)
@@ -158,6 +162,11 @@ class Metrics(Collector):
         for of_what, count in self.messages.items():
             messages.add_metric(of_what, count)
         yield messages
+        release = GaugeMetricFamily(
+            "paddlewheel_release", "The release that runs.", labels=("release",)
+        )
+        release.add_metric((self._release,), 1)
+        yield release
 
 
 def _no_ages() -> defaultdict[Kind, deque[float]]:

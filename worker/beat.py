@@ -16,6 +16,7 @@ from worker.failures import failure_of
 from worker.heartbeats import BEAT, beat
 from worker.parent_database import parent_engine
 from worker.pulses import gap_of, pace_seconds
+from worker.release_mark import release_mark
 from worker.settings import Settings, settings
 
 log = structlog.get_logger()
@@ -47,6 +48,8 @@ class SignOfLife:
         self._config = config
         self._engine = parent_engine(config)
         self._name = name
+        # Kept: later another release may lie on the disk.
+        self._release = release_mark()
         self._shown = threading.Event()
         self._is_away = False
         self._thread: threading.Thread | None = None
@@ -70,7 +73,7 @@ class SignOfLife:
     def _write(self) -> bool:
         try:
             with self._engine.begin() as connection:
-                beat(connection, self._name, gap_of(self._config))
+                beat(connection, self._name, gap_of(self._config), self._release)
         except Exception as error:  # noqa: BLE001 (a heartbeat is no reason to end)
             if not self._is_away:
                 log.warning("heartbeat_not_written", error=failure_of(error).sentence)

@@ -19,8 +19,10 @@ GAP = timedelta(seconds=60)
 # ``greatest``: of two that beat at once, the later to commit may have begun earlier.
 # A beat of the future was written before the clock was set back: it begins anew.
 _BEAT = text("""
-INSERT INTO heartbeats AS old (name, beat_at, since) VALUES (:name, now(), now())
+INSERT INTO heartbeats AS old (name, beat_at, since, release)
+VALUES (:name, now(), now(), :release)
 ON CONFLICT (name) DO UPDATE SET
+  release = excluded.release,
   beat_at = CASE WHEN old.beat_at > now() + :gap THEN now()
                  ELSE greatest(old.beat_at, excluded.beat_at) END,
   since = CASE WHEN old.beat_at BETWEEN now() - :gap AND now() + :gap THEN old.since
@@ -43,7 +45,10 @@ UPDATE heartbeats SET beat_at = now(), since = now()
 WHERE name = ANY(:names) AND beat_at > now() + :gap
 """).bindparams(gap=GAP)
 _FORGET = text("DELETE FROM heartbeats WHERE name = ANY(:names)")
-_SIGNS = text("SELECT name, beat_at, since FROM heartbeats WHERE name = ANY(:names)")
+_SIGNS = text("""
+SELECT name, beat_at, since, coalesce(release, '') AS release
+FROM heartbeats WHERE name = ANY(:names)
+""")
 _WATCHING_SINCE = text("""
 SELECT coalesce(
   (SELECT since FROM heartbeats
@@ -58,6 +63,8 @@ class Sign:
 
     beat_at: datetime
     since: datetime
+    #: Which one it runs; empty: it does not say.
+    release: str = ""
 
 
 def of_queue(queue: str) -> str:
@@ -65,15 +72,19 @@ def of_queue(queue: str) -> str:
     return f"queue:{queue}"
 
 
-def beat(connection: Connection, name: str, gap: timedelta = GAP) -> None:
+def beat(
+    connection: Connection, name: str, gap: timedelta = GAP, release: str | None = None
+) -> None:
     """Write down that something lives.
 
     Args:
         connection: An open transaction.
         name: What lives.
         gap: After a longer silence it counts as having begun anew.
+        release: Which one it runs, of a process that cannot be asked.
     """
-    connection.execute(_BEAT, {"name": name, "gap": gap})
+    given = {"name": name, "gap": gap, "release": release}
+    connection.execute(_BEAT, given)
 
 
 def saw(connection: Connection, name: str, at: datetime) -> None:
@@ -99,7 +110,7 @@ def forget(connection: Connection, names: Collection[str]) -> None:
 def signs(connection: Connection, names: Collection[str]) -> dict[str, Sign]:
     """Return the last sign of life of each; what is not known is left out."""
     rows = connection.execute(_SIGNS, {"names": list(names)})
-    return {row.name: Sign(row.beat_at, row.since) for row in rows}
+    return {row.name: Sign(row.beat_at, row.since, row.release) for row in rows}
 
 
 def watching_since(connection: Connection) -> datetime:

@@ -1,4 +1,4 @@
-"""What tells one release from another: a digest of what makes a worker what it is.
+"""What tells one release from another: a digest of what our processes work by.
 
 The same wherever it runs: the code and its templates, queues and limits, and what is
 installed. A version number would have to be remembered, and says nothing of a checkout.
@@ -13,7 +13,14 @@ from worker.settings import ROOT
 #: How a worker is asked which release it runs.
 ABOUT = "about"
 #: Whose content makes a release: folders with what stands in them, and files.
-PARTS = ("models", "tasks", "worker", "celeryconfig.py", "requirements.lock")
+PARTS = (
+    "models",
+    "tasks",
+    "web_hook",
+    "worker",
+    "celeryconfig.py",
+    "requirements.lock",
+)
 #: Of a folder's content; the rest is made by running it.
 KINDS = (".py", ".j2", ".toml")
 #: Enough to tell two releases apart.

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Engine, Row, text
+from sqlalchemy import Connection, Engine, Row, text
 
 from models.work import SCHEMA_VERSION
 from worker import crumbs, database
@@ -24,6 +24,7 @@ from worker.failures import Failure
 from worker.heartbeats import WATCH, WATCHMAN, beat, expect
 from worker.lifecycle import Ending, Lease
 from worker.pulses import gap_of
+from worker.release_mark import release_mark
 from worker.settings import Settings
 from worker.work_tables import ALERT_MESSAGES, Claimant
 
@@ -58,6 +59,8 @@ class Rounds:
         """Prepare; connects to nothing. The clock counts seconds."""
         self._config = config
         self._clock = clock
+        # Kept: later another release may lie on the disk.
+        self._release = release_mark()
         #: Since when he sees: before that he could not know who looked.
         self._sees_since: float | None = None
         self._who = Claimant(f"watchman-{os.getpid()}", socket.gethostname())
@@ -90,8 +93,11 @@ class Rounds:
         with engine.begin() as connection:
             # In the order of the watch: on an empty table each adds both rows.
             expect(connection, [WATCH])
-            beat(connection, WATCHMAN, gap_of(self._config))
+            self._beat(connection)
             return connection.execute(_LAST_LOOK, {"name": WATCH}).one()
+
+    def _beat(self, connection: Connection) -> None:
+        beat(connection, WATCHMAN, gap_of(self._config), self._release)
 
     def _nobody_looks(self, last: Row[Any]) -> bool:
         if self._left is not None:
@@ -124,7 +130,7 @@ class Rounds:
 
         def send(engine: Engine, lease: Lease, row_id: int) -> Ending | Failure | None:
             with engine.begin() as connection:
-                beat(connection, WATCHMAN, gap_of(self._config))
+                self._beat(connection)
             return sender(engine, lease, row_id)
 
         self.is_sending = True

@@ -101,6 +101,8 @@ class Heartbeat(Base):
     beat_at: Mapped[datetime] = mapped_column(server_default=func.now())
     #: Since when it has beaten without a gap of a minute or more.
     since: Mapped[datetime] = mapped_column(server_default=func.now())
+    #: Which one it runs, of a process that cannot be asked; else empty.
+    release: Mapped[str | None]
 
 
 class OperatorAction(Base):

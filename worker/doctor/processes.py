@@ -1,6 +1,7 @@
 """Checks of our own processes: workers, beat, watchman, Flower."""
 
 from collections.abc import Iterable
+from datetime import timedelta
 
 import httpx
 from sqlalchemy import text
@@ -17,11 +18,11 @@ from worker.doctor.check import (
     skipped,
 )
 from worker.doctor.scene import CALL_SECONDS, Scene
-from worker.doctor.workers import abouts, served
+from worker.doctor.workers import served
 from worker.flower_links import flower_url
 from worker.heartbeats import BEAT, WATCHMAN, of_queue, signs
 from worker.pulses import LONGEST_SECONDS, MISSING, QUEUES, pace_seconds
-from worker.release_mark import release_mark
+from worker.settings import Settings
 from worker.wording import counted
 
 _NOW = text("SELECT now()")
@@ -64,27 +65,13 @@ def _lately(scene: Scene, queues: Iterable[str]) -> Iterable[str]:
             yield names[name]
 
 
-def _releases(scene: Scene) -> Iterable[Verdict]:
-    ours = release_mark()
-    known = abouts(scene)
-    if not known:
-        yield skipped("no worker answers: see queues")
-        return
-    others = {
-        worker: one.release or "one that cannot say"
-        for worker, one in sorted(known.items())
-        if one.release != ours
-    }
-    if not others:
-        yield ok(f"{counted(len(known), 'worker')} run this one ({ours})")
-        return
-    named = ", ".join(f"{worker} runs {mark}" for worker, mark in others.items())
-    words = f"Not all run the release that lies here ({ours}): {named}."
-    yield look(words, "start them again, the line `release` of the Procfile first")
+def lost_after(config: Settings) -> timedelta:
+    """Return after which silence beat or the watchman no longer count as alive."""
+    pace = max(config.alert_silent_seconds / MISSING, LONGEST_SECONDS)
+    return timedelta(seconds=2 * pace)
 
 
 def _sign(scene: Scene, name: str, words: str, line: str) -> Iterable[Verdict]:
-    limit = max(scene.config.alert_silent_seconds / MISSING * 2, LONGEST_SECONDS * 2)
     with scene.reading() as connection:
         now = connection.execute(_NOW).scalar_one()
         known = signs(connection, [name]).get(name)
@@ -93,11 +80,12 @@ def _sign(scene: Scene, name: str, words: str, line: str) -> Iterable[Verdict]:
     if known is None:
         yield say(f"There was never a sign of life: {words}", command)
         return
-    age = (now - known.beat_at).total_seconds()
-    if age > limit:
-        yield say(f"Silent for {age:,.0f} s: {words}", command)
+    age = now - known.beat_at
+    seconds = age.total_seconds()
+    if age > lost_after(scene.config):
+        yield say(f"Silent for {seconds:,.0f} s: {words}", command)
     else:
-        yield ok(f"showed itself {max(age, 0):.0f} s ago")
+        yield ok(f"showed itself {max(seconds, 0):.0f} s ago")
 
 
 def _beat(scene: Scene) -> Iterable[Verdict]:
@@ -139,14 +127,6 @@ CHECKS = (
         "Every queue has a worker that serves it and answers.",
         _queues,
         needs=("broker",),
-    ),
-    Check(
-        "release",
-        "All workers run the code that lies here (beat, receiver, watchman and Flower"
-        " cannot be asked).",
-        _releases,
-        needs=("broker",),
-        mistake=Severity.LOOK,
     ),
     Check(
         "beat",

@@ -7,6 +7,7 @@ from worker.doctor import (
     files,
     paddle,
     processes,
+    releases,
     ways_out,
     work,
 )
@@ -17,6 +18,7 @@ CHECKS: tuple[Check, ...] = (
     *database.CHECKS,
     *broker.CHECKS,
     *processes.CHECKS,
+    *releases.CHECKS,
     *paddle.CHECKS,
     *destination.CHECKS,
     *ways_out.CHECKS,

@@ -8,12 +8,13 @@ from redis import Redis
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
-from tests.factories import rows
+from tests.factories import one, rows
 from tests.fixtures.frozen import frozen
 from tests.fixtures.processes import eventually
 from tests.fixtures.workers import CeleryProcess
 from worker.heartbeats import BEAT, of_queue
 from worker.pulses import QUEUES
+from worker.release_mark import MARK_CHARS
 from worker.servers.postgres import Postgres
 
 pytestmark = pytest.mark.drill
@@ -46,6 +47,8 @@ def test_beat_and_every_queue_show_themselves_again_and_again(
         what="all have shown themselves again",
     )
 
+    release = one(engine, "SELECT release FROM heartbeats WHERE name = 'beat'")
+    assert len(release) == MARK_CHARS
     told = [line for line in worker.lines() if line.get("task") == "queues.pulse"]
     assert told == []
 

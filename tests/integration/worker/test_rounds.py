@@ -14,6 +14,7 @@ from worker import database
 from worker import rounds as module
 from worker.errors import PermanentError
 from worker.heartbeats import WATCH, WATCHMAN, beat, expect
+from worker.release_mark import release_mark
 from worker.rounds import Rounds
 from worker.settings import settings
 
@@ -79,6 +80,8 @@ def add_message(engine: Engine, key: str, due_seconds_ago: int) -> None:
 
 def test_while_others_look_he_only_shows_himself(core: Engine, rounds: Rounds) -> None:
     at = last_look(core, PATIENCE - 5)
+    release = one(core, f"SELECT release FROM heartbeats WHERE name = '{WATCHMAN}'")
+    assert release == release_mark()
     before = one(core, f"SELECT beat_at FROM heartbeats WHERE name = '{WATCHMAN}'")
     rounds.make()
     assert one(core, LOOKED) == at

@@ -1,6 +1,9 @@
 """What the counts of a receiver can be asked for between two looks."""
 
+from prometheus_client import generate_latest
+
 from web_hook.metrics import Metrics
+from worker.release_mark import release_mark
 
 STORED = ("paddle", "stored", "")
 OLD = ("paddle", "refused", "too_old")
@@ -31,3 +34,8 @@ def test_the_sample_is_bounded_and_holds_the_latest() -> None:
         metrics.count("paddle", "stored", "", age)
     assert metrics.take_skews() == {STORED: 3.0}
     assert metrics.deliveries() == {STORED: 1200}
+
+
+def test_the_release_that_runs_is_among_the_numbers() -> None:
+    told = generate_latest(Metrics().registry).decode()
+    assert f'paddlewheel_release{{release="{release_mark()}"}} 1.0' in told

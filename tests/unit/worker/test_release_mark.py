@@ -11,11 +11,18 @@ from worker.settings import ROOT
 
 QUIET = "import worker.about, worker.release_mark as m; print(m.release_mark.cache_info().misses)"
 
+CODE = (
+    "models/work.py",
+    "tasks/record.py",
+    "web_hook/app.py",
+    "worker/templates/layout.j2",
+)
+
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     """A release, as it lies on the disk."""
-    for name in ("models/work.py", "tasks/record.py", "worker/templates/layout.j2"):
+    for name in CODE:
         path = tmp_path / name
         path.parent.mkdir(parents=True)
         path.write_text(name)
@@ -27,14 +34,12 @@ def tree(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     "name",
     [
-        "models/work.py",
-        "tasks/record.py",
-        "worker/templates/layout.j2",
+        *CODE,
         "celeryconfig.py",
         "requirements.lock",
     ],
 )
-def test_what_a_worker_works_by_is_in_its_mark(tree: Path, name: str) -> None:
+def test_what_a_process_works_by_is_in_its_mark(tree: Path, name: str) -> None:
     before = mark_of(tree)
 
     (tree / name).write_text("otherwise")

@@ -60,20 +60,6 @@ def test_workers_of_this_release_serve_all_or_are_missed(
     assert told.command("queues").startswith("start worker and notify of the Procfile")
 
 
-@pytest.mark.drill
-def test_a_worker_of_another_release_is_named(
-    ask: Ask, stage: Engine, start_worker: Start, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    start_worker()
-    monkeypatch.setattr("worker.doctor.processes.release_mark", lambda: "deployed")
-
-    told = ask("release")
-
-    assert told.exit_code == 1
-    assert "the release that lies here (deployed): t" in told.words("release")
-    assert "start them again" in told.command("release")
-
-
 @pytest.mark.parametrize(
     ("status", "expected"),
     [
