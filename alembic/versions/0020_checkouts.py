@@ -76,7 +76,7 @@ def upgrade() -> None:
         *_columns_of_work(),
         sa.PrimaryKeyConstraint("id", name=op.f(f"pk_{TABLE}")),
         sa.UniqueConstraint(
-            "provider", "reference", name=op.f(f"uq_{TABLE}_provider_reference")
+            "reference", "provider", name=op.f(f"uq_{TABLE}_reference_provider")
         ),
     )
     op.create_index(

@@ -19,7 +19,8 @@ class Checkout(WorkRow, Base):
 
     __tablename__ = "checkouts"
     __table_args__ = (
-        UniqueConstraint("provider", "reference"),
+        # In this order a shop's question, which names no provider, is found by it too.
+        UniqueConstraint("reference", "provider"),
         due_index("checkouts"),
         failing_index("checkouts"),
         Index("ix_checkouts_finished_at", "finished_at"),

@@ -285,6 +285,20 @@ def test_the_platforms_role_finds_a_checkout_with_its_owner(
     assert platform.execute(query.replace("user-42", "user-44")).fetchall() == []
 
 
+def test_the_platforms_role_finds_the_checkout_that_it_had_opened(
+    engine: Engine, platform: psycopg.Connection
+) -> None:
+    with engine.begin() as connection:
+        connection.exec_driver_sql("""
+            INSERT INTO checkouts (provider, reference, owner, wanted, state,
+                                   checkout_url)
+            VALUES ('paddle', 'order-17', 'user-42', '{}', 'opened', 'https://…')
+        """)
+    query = block("sql", 4)
+    assert platform.execute(query).fetchall() == [("opened", "https://…", None, None)]
+    assert platform.execute(query.replace("user-42", "user-43")).fetchall() == []
+
+
 def test_the_platforms_role_can_read_nothing_else(
     engine: Engine, platform: psycopg.Connection
 ) -> None:
@@ -299,7 +313,7 @@ def test_the_platforms_role_can_read_nothing_else(
         names = set(relations)
     readable = {name for name in names if is_readable(platform, name)}
     assert len(names) > 20
-    assert readable == {"course_access", "payment_status"}
+    assert readable == {"course_access", "payment_status", "opened_checkouts"}
 
 
 def is_readable(connection: psycopg.Connection, relation: str) -> bool:
