@@ -73,8 +73,14 @@ def _refused(status: HTTPStatus, code: str, detail: str) -> ApiError:
 
 
 def keep_receiver(store: Store, destination: str, secret: str) -> None:
-    """Make the receiver of this deployment the first destination, or correct it."""
-    setting = next(iter(store.all(KIND)), None) or {
+    """Make the receiver of this deployment a destination, or correct where it is.
+
+    What led to the same place moves with it, marks and all: a rotation makes a second
+    one there, and may be half done.
+    """
+    known = {one["id"]: one for one in store.all(KIND)}
+    signing = [one for one in known.values() if one["endpoint_secret_key"] == secret]
+    ours = next(iter([*signing, *known.values()]), None) or {
         "id": _id_of(secret),
         "description": "Paddlewheel on this machine",
         "type": "url",
@@ -83,9 +89,14 @@ def keep_receiver(store: Store, destination: str, secret: str) -> None:
         "include_sensitive_fields": False,
         "traffic_source": "platform",
         "subscribed_events": list(event_types()),
+        "destination": destination,
     }
-    setting |= {"destination": destination, "endpoint_secret_key": secret}
-    store.put(KIND, setting)
+    before, _, _ = ours["destination"].partition("?")
+    known[ours["id"]] = {**ours, "endpoint_secret_key": secret}
+    for one in known.values():
+        place, mark, rest = one["destination"].partition("?")
+        if place == before:
+            store.put(KIND, {**one, "destination": f"{destination}{mark}{rest}"})
 
 
 def _id_of(secret: str) -> str:

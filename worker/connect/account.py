@@ -82,8 +82,8 @@ def doubt_of(other: Setting, plan: Plan) -> str:
     off = f"switch it off ({destination.NOTIFICATIONS})"
     if destination.bare(other.destination) != destination.bare(plan.destination):
         return (
-            f"{other.id} is on too, and leads to {other.destination}. If nothing of"
-            f" yours is there any more, {off}"
+            f"{other.id} is on too, and leads to {destination.bare(other.destination)}."
+            f" If nothing of yours is there any more, {off}"
         )
     if other.endpoint_secret_key not in plan.secrets:
         return (

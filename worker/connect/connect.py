@@ -22,8 +22,8 @@ from worker.providers.paddle.connection import PaddleConnection
 #: What no call of the API can do, nor tell whether it is done.
 BY_HAND = (
     "set the default payment link: Paddle > Checkout > Checkout settings",
-    "have your checkout's domain approved: Paddle > Checkout > Website approval",
-    "before it goes live, have the account verified: Paddle > Business account",
+    "have its domain approved: Paddle > Checkout > Website approval",
+    "before going live, finish the verification: Paddle > Business account",
 )
 PRODUCTS = "Paddle > Catalog > Products"
 MOST_NAMED = 10

@@ -62,8 +62,11 @@ def keep(plan: Plan, secret: str) -> Step:
         values = {ENVIRONMENT: str(plan.environment), NAME: ",".join(kept)}
         if not write(plan.env_file, values):
             return Step(STEP, f"{plan.env_file.name} has it")
-    words = f"written into {plan.env_file.name}: start the receiver anew to use it"
-    return Step(STEP, words)
+    words = f"written into {plan.env_file.name}"
+    is_new = secret not in plan.secrets
+    return Step(
+        STEP, f"{words}: start the receiver anew to use it" if is_new else words
+    )
 
 
 def _with(secret: str, known: Collection[str]) -> list[str]:
