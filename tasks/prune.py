@@ -1,7 +1,8 @@
 """``rows.prune``: deletes rows that tell how things went, when they are old enough.
 
-Deletes from ``reconciliation_runs``, ``reconciled_events`` and ``delivery_counts``; see
-``worker/pruning.py`` for what stays. Running it twice, or at once, is harmless. Sends
+Deletes from ``reconciliation_runs``, ``reconciled_events``, ``delivery_counts`` and
+``checkouts``, and empties ``dead_letters.message``; see ``worker/pruning.py`` for what
+stays. Running it twice, or at once, is harmless. Sends
 nothing on. Fails when Postgres is away, and the next run deletes what this one left.
 """
 

@@ -3,7 +3,8 @@
 Only what tells how things went goes, never what decides what happens next: the last run
 of a kind, and its last whole one, from which the next is planned; a run that holds
 learners' mails back, as long as the event could be applied again; and what a dead letter
-stands for.
+stands for. A letter stays, but what it keeps of a message does not: whoever sent that may
+have written into it who somebody is.
 """
 
 from datetime import timedelta
@@ -15,6 +16,8 @@ from worker.reconciliation.last import is_whole
 #: A run that found nothing: the list of events is looked at every minute.
 NOTHING_FOUND = timedelta(days=1)
 KEPT = timedelta(days=90)
+#: Nothing is done with it but to look: as long as the address of a checkout is kept.
+MESSAGE_KEPT = timedelta(days=1)
 #: Of a table in one transaction.
 MOST = 5_000
 
@@ -68,15 +71,29 @@ WITH gone AS (
 SELECT count(*) FROM gone
 """)
 
+_MESSAGES = text("""
+WITH emptied AS (
+  UPDATE dead_letters SET message = NULL WHERE id = ANY(ARRAY(
+    SELECT id FROM dead_letters
+    WHERE message IS NOT NULL AND created_at < now() - CAST(:message_kept AS interval)
+    ORDER BY id LIMIT :most))
+  RETURNING 1
+)
+SELECT count(*) FROM emptied
+""")
+
 
 def prune(connection: Connection) -> int:
-    """Delete what is due of each table; return the most that one of them had.
+    """Delete what is due in each table; return the most that one of them had.
 
     So there may be more as long as that is ``MOST``. Running it twice, or at once, is
     harmless.
     """
-    values = {"nothing_found": NOTHING_FOUND, "kept": KEPT, "most": MOST}
-    runs = connection.execute(_RUNS, values).scalar_one()
-    counts = connection.execute(_COUNTS, values).scalar_one()
-    checkouts = connection.execute(_CHECKOUTS, values).scalar_one()
-    return max(int(runs), int(counts), int(checkouts))
+    kept = {
+        "nothing_found": NOTHING_FOUND,
+        "kept": KEPT,
+        "message_kept": MESSAGE_KEPT,
+        "most": MOST,
+    }
+    statements = (_RUNS, _COUNTS, _CHECKOUTS, _MESSAGES)
+    return max(int(connection.scalar(one, kept) or 0) for one in statements)

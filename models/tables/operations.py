@@ -57,7 +57,8 @@ class DeadLetter(Base):
     #: Where in our code it arose, ``file:line function``; empty where unknown.
     place: Mapped[str] = mapped_column(server_default="")
     attempts: Mapped[int] = mapped_column(server_default="0")
-    #: The raw broker message, for a letter without a row.
+    #: The raw broker message, for a letter without a row; emptied after a day by
+    #: ``rows.prune``.
     message: Mapped[bytes | None] = mapped_column(LargeBinary)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     closed_at: Mapped[datetime | None]

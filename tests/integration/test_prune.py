@@ -153,6 +153,27 @@ def test_counts_of_deliveries_go_after_90_days_however_many(
     assert one(core, "SELECT count(*) FROM delivery_counts") == 5
 
 
+@pytest.mark.parametrize("state", [LetterState.OPEN, LetterState.DISCARDED])
+def test_what_a_letter_keeps_of_a_message_goes_after_a_day_and_the_letter_stays(
+    core: Engine, state: LetterState
+) -> None:
+    with core.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO dead_letters"
+                " (subject, state, error_class, error, message, created_at)"
+                " SELECT hours, :state, 'UnknownTask', 'e', 'ada@example.com',"
+                "  now() - hours * interval '1 hour' FROM unnest(ARRAY[23, 25]) hours"
+            ),
+            {"state": state},
+        )
+
+    assert prune_rows() == "nothing left"
+
+    kept = "SELECT subject, state, message FROM dead_letters ORDER BY subject"
+    assert rows(core, kept) == [("23", state, b"ada@example.com"), ("25", state, None)]
+
+
 def test_checkouts_go_90_days_after_their_end(
     core: Engine,
 ) -> None:

@@ -9,9 +9,10 @@ from redis import Redis
 
 from tasks.create import create as create_task
 from tasks.move import move
+from tasks.prune import prune_rows
 from tests.factories import one, rows
 from tests.integration.worker.checkouts.conftest import Shop
-from tests.opening import PRICE, recover
+from tests.opening import PRICE, execute, recover
 from worker import database, quarantine
 from worker.checkouts.noting import NOT_NOTED
 from worker.environment import check_stamp
@@ -87,6 +88,16 @@ def test_a_child_that_was_lost_after_all_was_done_changes_nothing(shop: Shop) ->
 
     assert rows(shop.engine, "SELECT * FROM checkouts") == before
     assert one(shop.engine, LETTERS) == 0
+
+
+def test_the_address_beside_a_misspelt_option_is_gone_after_a_day(shop: Shop) -> None:
+    create_task.apply(kwargs={**ASKED, "retrun_url": "https://shop.example/"})
+    execute(shop.engine, "UPDATE dead_letters SET created_at = now() - interval '25 h'")
+
+    prune_rows()
+
+    told = rows(shop.engine, "SELECT state, error_class, message FROM dead_letters")
+    assert told == [("open", "WrongArguments", None)]
 
 
 def test_what_the_task_refused_is_not_noted(shop: Shop) -> None:
