@@ -10,6 +10,7 @@ from ops.doctor_docs import BEGIN, DOCTOR, END, doctor_of
 from tests.contract.test_alerts import SETTING, commands_in, unknown_in
 from worker.doctor.check import Check, Severity
 from worker.doctor.table import CHECKS
+from worker.doctor.versions import HOLES, Hole
 from worker.settings import ROOT, Settings
 
 BY_NAME = {check.name: check for check in CHECKS}
@@ -63,6 +64,13 @@ def test_where_a_mistake_in_looking_breaks_nothing() -> None:
     mild = {check.name for check in CHECKS if check.mistake is Severity.LOOK}
 
     assert mild == asking | {"api key", "Paddle's clock", *HARMLESS}
+
+
+@pytest.mark.parametrize("hole", HOLES, ids=lambda hole: hole.name)
+def test_each_hole_that_is_looked_for_is_told_with_its_day(hole: Hole) -> None:
+    said = " ".join(DOCTOR.read_text().split())
+
+    assert re.search(rf"{hole.name}[^.]* {hole.on}", said)
 
 
 @every_check

@@ -16,19 +16,12 @@ from worker.broker import quorum_queues
 from worker.doctor import lines
 from worker.doctor.check import Check, Verdict, broken, look, ok, skipped
 from worker.doctor.scene import CALL_SECONDS, Scene
+from worker.doctor.versions import Version, judged, judged_rabbitmq, version_of
 from worker.pulses import QUEUES
 from worker.rings import ringing_app
 from worker.settings import Settings
 from worker.wording import counted
 
-#: What kombu 5.7 needs.
-LEAST_REDIS = (6, 2)
-#: From which on a remote hole that any user can use is mended (CVE-2025-49844), by the
-#: release's line; what is newer than all of them has it mended, too.
-MENDED = {
-    "redis": ((6, 2, 20), (7, 2, 11), (7, 4, 6), (8, 0, 4), (8, 2, 2)),
-    "valkey": ((7, 2, 11), (8, 0, 6), (8, 1, 4)),
-}
 ENTER = "set what it takes in BROKER_URL"
 EDIT = "set BROKER_URL to where it runs (make up starts one on this machine)"
 #: ``CONFIG SET`` alone is forgotten.
@@ -61,11 +54,8 @@ def _ping(scene: Scene) -> str:
 
 
 def _rabbitmq(scene: Scene) -> Iterable[Verdict]:
-    app = ringing_app(scene.config)
     try:
-        with app.connection_for_write() as connection:
-            connection.ensure_connection(max_retries=1, timeout=int(CALL_SECONDS))
-            server = connection.connection.server_properties
+        server = _server(scene)
     except AccessRefused:
         words = "The broker does not take user and password of BROKER_URL."
         yield broken(words, f"rabbitmqctl list_users, on its machine; {ENTER}")
@@ -78,9 +68,23 @@ def _rabbitmq(scene: Scene) -> Iterable[Verdict]:
         words = f"The broker does not answer ({type(error).__name__})."
         yield broken(words, f"rabbitmq-diagnostics ping, on its machine; {EDIT}")
         return
+    yield ok(f"RabbitMQ {server.get('version', '')} answers")
+
+
+def _server(scene: Scene) -> Info:
+    """Return what RabbitMQ says of itself."""
+    return scene.once("broker", lambda: _greeted(scene))
+
+
+def _greeted(scene: Scene) -> Info:
+    app = ringing_app(scene.config)
+    try:
+        with app.connection_for_write() as connection:
+            connection.ensure_connection(max_retries=1, timeout=int(CALL_SECONDS))
+            found: Info = connection.connection.server_properties
+            return found
     finally:
         app.close()
-    yield ok(f"RabbitMQ {server.get('version', '')} answers")
 
 
 def _durable(scene: Scene) -> Iterable[Verdict]:
@@ -169,38 +173,14 @@ def of_queues(kinds: Mapping[str, bool | None], *, confirms: bool) -> Iterator[V
 
 def _version(scene: Scene) -> Iterable[Verdict]:
     if scene.config.is_amqp:
-        yield skipped("of RabbitMQ's versions nothing is known here")
-        return
-    found = _info(scene)
-    kind, version = _kind(found)
-    if kind == "redis" and version < LEAST_REDIS:
-        words = f"{_title(found)} is older than 6.2, which kombu needs."
-        yield broken(words, "move the broker to a newer Redis or Valkey")
-    elif has_hole(kind, version):
-        words = (
-            f"{_title(found)} has a known hole by its number (CVE-2025-49844: who may"
-            " run scripts can run anything), unless your distribution has mended it."
-        )
-        yield look(words, "bring the broker to its newest patch release")
-    else:
-        yield ok(_title(found))
+        return judged_rabbitmq(str(_server(scene).get("version", "")))
+    return judged(*_kind(_info(scene)))
 
 
-def has_hole(kind: str, version: tuple[int, ...]) -> bool:
-    """Tell whether a version has a known hole."""
-    mended = MENDED[kind]
-    of_line = [one for one in mended if one[:2] == version[:2]]
-    return version < of_line[0] if of_line else version < mended[-1]
-
-
-def _kind(found: Info) -> tuple[str, tuple[int, ...]]:
+def _kind(found: Info) -> tuple[str, Version]:
     # Valkey calls itself Redis 7.2.4 too, for old clients.
     kind = "valkey" if "valkey_version" in found else "redis"
-    said = str(found.get(f"{kind}_version", "0"))
-    numbers = (
-        part for part in said.split("-", maxsplit=1)[0].split(".") if part.isdigit()
-    )
-    return kind, tuple(map(int, numbers))
+    return kind, version_of(str(found.get(f"{kind}_version", "0")))
 
 
 def _title(found: Info) -> str:
@@ -234,7 +214,8 @@ CHECKS = (
     ),
     Check(
         "broker version",
-        "Redis or Valkey is new enough and has no known hole.",
+        "It is new enough, and has no hole that is listed below; RabbitMQ is of a series"
+        " that still gets patches.",
         _version,
         needs=("broker",),
     ),

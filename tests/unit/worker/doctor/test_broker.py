@@ -1,40 +1,55 @@
-"""Which versions of a broker have a known hole, and what RabbitMQ's queues say."""
+"""What RabbitMQ's queues say, and that a broker's version is looked at."""
+
+from collections.abc import Callable, Mapping
 
 import pytest
 
-from worker.doctor.broker import has_hole, of_queues
+from worker.doctor.broker import CHECKS, of_queues
 from worker.doctor.check import Severity
+from worker.doctor.scene import Scene
+from worker.settings import Settings
+
+(VERSION,) = [check for check in CHECKS if check.name == "broker version"]
 
 
 @pytest.mark.parametrize(
-    ("kind", "version"),
+    ("url", "said", "severity", "expected"),
     [
-        ("redis", (6, 2, 19)),
-        ("redis", (7, 0, 15)),
-        ("redis", (7, 2, 10)),
-        ("redis", (8, 2, 1)),
-        ("valkey", (8, 0, 5)),
+        ("redis://h", {"redis_version": "6.0.16"}, "broken", "Redis 6.0.16 is older"),
+        ("redis://h", {"redis_version": "7.0.15"}, "look", "Redis 7.0.15 has known"),
+        ("redis://h", {"redis_version": "8.8.1"}, "ok", "Redis 8.8.1"),
+        (
+            "redis://h",
+            {"redis_version": "7.2.4", "valkey_version": "8.1.3"},
+            "look",
+            "Valkey 8.1.3 has known holes",
+        ),
+        (
+            "redis://h",
+            {"redis_version": "7.2.4", "valkey_version": "9.1.2-rc1"},
+            "ok",
+            "Valkey 9.1.2",
+        ),
+        ("amqp://h", {"version": "3.7.28"}, "broken", "RabbitMQ 3.7.28 knows no"),
+        ("amqp://h", {"version": "4.1.8"}, "look", "RabbitMQ 4.1.8 is of a series"),
+        ("amqp://h", {"version": "4.2.0"}, "ok", "RabbitMQ 4.2.0"),
     ],
+    ids=lambda value: "-".join(value.values()) if isinstance(value, dict) else None,
 )
-def test_before_its_line_was_mended_a_release_has_the_hole(
-    kind: str, version: tuple[int, ...]
+def test_the_version_of_each_broker_is_judged(
+    make_settings: Callable[..., Settings],
+    url: str,
+    said: Mapping[str, str],
+    severity: Severity,
+    expected: str,
 ) -> None:
-    assert has_hole(kind, version)
+    scene = Scene(make_settings(broker_url=url))
+    scene.once("broker", lambda: said)
 
+    (told,) = VERSION.look(scene)
 
-@pytest.mark.parametrize(
-    ("kind", "version"),
-    [
-        ("redis", (6, 2, 20)),
-        ("redis", (7, 2, 11)),
-        ("redis", (8, 2, 2)),
-        ("redis", (8, 4, 0)),
-        ("valkey", (8, 1, 4)),
-        ("valkey", (9, 0, 0)),
-    ],
-)
-def test_from_then_on_none_has_it(kind: str, version: tuple[int, ...]) -> None:
-    assert not has_hole(kind, version)
+    assert told.severity == severity
+    assert told.words.startswith(expected)
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,12 @@ def test_a_disk_that_fills_up_is_told(
     [
         ("local", "", "skipped", "ALERT_URLS is empty: under local"),
         ("sandbox", "", "look", "ALERT_URLS is empty: of what breaks"),
-        ("sandbox", "nobody://there", "broken", "ALERT_URLS: apprise cannot read number 1"),
+        (
+            "sandbox",
+            "nobody://there",
+            "broken",
+            "ALERT_URLS: apprise cannot read number 1",
+        ),
         ("sandbox", "json://127.0.0.1/a", "ok", "1 address can be read"),
     ],
     ids=["local", "none", "unknown", "one"],
