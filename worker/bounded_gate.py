@@ -2,6 +2,7 @@
 
 from worker.channels.deadline import Deadline
 from worker.providers.api import Gate
+from worker.providers.errors import ApiBusyError, ApiDownError
 
 
 class BoundedGate:
@@ -14,6 +15,13 @@ class BoundedGate:
         self.requests = 0
         #: By when all of them must be over; set anew for each row.
         self.deadline: Deadline | None = None
+        #: Whether one of them was answered, well or not.
+        self.is_answered = False
+
+    def begin(self, deadline: Deadline) -> None:
+        """Let the next row begin."""
+        self.deadline = deadline
+        self.is_answered = False
 
     def enter(self) -> Deadline | None:
         """Ask the gate."""
@@ -23,4 +31,5 @@ class BoundedGate:
 
     def leave(self, error: Exception | None) -> None:
         """Tell the gate."""
+        self.is_answered |= not isinstance(error, ApiBusyError | ApiDownError)
         self._gate.leave(error)

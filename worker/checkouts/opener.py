@@ -11,7 +11,7 @@ from models.checkouts import CheckoutState
 from worker.bounded_gate import BoundedGate
 from worker.budget import Budget, Lane
 from worker.channels.deadline import SHARE_OF_ONE_ROW, Deadline
-from worker.checkouts.opening import Opening
+from worker.checkouts.opening import LONGEST_TRY, Opening
 from worker.checkouts.rows import Held, Wanted
 from worker.checkouts.wish import CheckoutError
 from worker.errors import (
@@ -75,7 +75,7 @@ class Opener:
             found = self._opened(engine, wanted, held)
             if found is None:
                 return _abandoned(held)
-            ending = held.opened(found)
+            ending = _noted(held, found)
         except LostLeaseError:
             raise
         except PaddlewheelError as error:
@@ -97,8 +97,7 @@ class Opener:
     ) -> Ending | Failure:
         self.met = error
         log.warning("checkout_not_opened", checkout=wanted.id, error=str(error))
-        if isinstance(error, ApiBusyError | ApiDownError):
-            self._outages[wanted.provider] = error
+        self._judge(wanted.provider, error)
         if _is_late(wanted):
             return _abandoned(held)
         problem = self._problem_of(wanted, error)
@@ -107,16 +106,26 @@ class Opener:
         held.waits(problem)
         return failure_of(error)
 
+    def _judge(self, provider: str, error: PaddlewheelError) -> None:
+        """Note that the provider is away, where that shows; not what one row ran into."""
+        if isinstance(error, ApiDownError) and self._apis[provider][1].is_answered:
+            return
+        if isinstance(error, ApiBusyError | ApiDownError):
+            self._outages[provider] = error
+
     def _api(self, engine: Engine, provider: str) -> CheckoutApi:
         if outage := self._outages.get(provider):
             raise outage.with_traceback(None)
+        seconds = min(
+            self._config.soft_limit_seconds * SHARE_OF_ONE_ROW,
+            LONGEST_TRY.total_seconds(),
+        )
         if provider not in self._apis:
-            seconds = self._config.soft_limit_seconds * SHARE_OF_ONE_ROW
             gate = BoundedGate(Budget(engine, provider, Lane.LIVE, self._config))
             api = CHECKOUTS[provider](self._config, seconds, gate)
             self._apis[provider] = (self._connected.enter_context(api), gate)
         api, gate = self._apis[provider]
-        gate.deadline = Deadline.of_one_row(self._config)
+        gate.begin(Deadline(seconds))
         return api
 
     def _problem_of(self, wanted: Wanted, error: PaddlewheelError) -> Problem:
@@ -126,6 +135,16 @@ class Opener:
             return Problem(str(error), Buyer.SHOP)
         api, _ = self._apis[wanted.provider]
         return api.problem_of(error)
+
+
+def _noted(held: Held, found: Opened) -> Ending:
+    try:
+        return held.opened(found)
+    except LostLeaseError:
+        # Not canceled: whoever has the row now may have found this very one.
+        named = {"checkout": held.id, "transaction": found.transaction_id}
+        log.error("checkout_not_noted", **named)  # noqa: TRY400 (no fault of ours)
+        raise
 
 
 def _is_late(wanted: Wanted) -> bool:

@@ -4,13 +4,15 @@ Before the provider is asked to make a transaction, the row says so. Whoever fin
 word and no transaction looks for one, and asks again only when none can come any more.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from worker.checkouts.rows import Held, Wanted
-from worker.checkouts.wish import CheckoutError, custom_data_of
+from worker.checkouts.wish import CheckoutError, custom_data_of, secrets_of
 from worker.errors import OutageError, TransientError
-from worker.providers.checkouts import Buyer, CheckoutApi, Opened, Sale
+from worker.learner_token import check
+from worker.providers.checkouts import Buyer, CheckoutApi, Opened, Sale, Sought
 from worker.providers.errors import (
     ApiError,
     ApiLockedError,
@@ -19,11 +21,17 @@ from worker.providers.errors import (
 )
 from worker.settings import Settings
 
-#: After that no request that got no answer is carried out any more, and what was
-#: carried out is in the list.
+#: One try at a row ends by then, however long a task may take. No request of it leaves
+#: later (``channels.sending``).
+LONGEST_TRY = timedelta(seconds=30)
+#: After that no request that got no answer is carried out any more, and what was carried
+#: out is in the list. So it is longer than a try and the delivery of what it sent last
+#: together, with some time for the provider.
 SETTLED = timedelta(seconds=60)
 #: Our clocks and the provider's differ by less.
 CLOCKS_DIFFER = timedelta(hours=1)
+#: The same where the list is short anyway: it is that of one customer.
+CLOCKS_DIFFER_AT_MOST = timedelta(days=1)
 #: Answers after which there is no transaction.
 NOTHING_MADE = (ApiError, ApiRefusedError, ApiLockedError, NoTurnError)
 _UNSURE = "whether a checkout was opened is not known yet; it is looked for"
@@ -47,6 +55,7 @@ class Opening:
 
         Raises:
             OutageError, ApiLockedError: That is not known.
+            SettingsError: Nothing tells ours from others'.
         """
         wanted = self.wanted
         if wanted.posted_at is None or wanted.posted_for is None:
@@ -99,5 +108,22 @@ class Opening:
         return found
 
     def _look(self, posted_at: datetime, customer: str) -> Opened | None:
-        since = posted_at - CLOCKS_DIFFER
-        return self.api.find_opened(self.wanted.wish.reference, since, customer)
+        """Look for what we made ourselves.
+
+        Others may use the reference too, with the same account: the shop by a request of
+        its own, a second Paddlewheel, this one with the database that it had before.
+        """
+        wish, environment = self.wanted.wish, self.config.paddle_environment
+        secrets = secrets_of(self.config)
+
+        def is_ours(carried: Mapping[str, object]) -> bool:
+            learner = carried.get("learner")
+            claim = check(
+                learner, environment, secrets, posted_at, unsigned_allowed=False
+            )
+            is_signed = claim.user_id == wish.learner_ref
+            return is_signed and carried.get("reference") == wish.reference
+
+        differ = CLOCKS_DIFFER_AT_MOST if customer else CLOCKS_DIFFER
+        since, until = posted_at - differ, posted_at + differ + SETTLED
+        return self.api.find_opened(Sought(wish.items, is_ours, since, until, customer))

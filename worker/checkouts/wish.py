@@ -160,15 +160,24 @@ def custom_data_of(
         SettingsError: There is nothing to sign with.
         CheckoutError: The user id is none.
     """
-    if not config.learner_secrets:
-        raise SettingsError("LEARNER_SECRETS is not set: nothing to sign with.")
-    secret = config.learner_secrets[0].get_secret_value()
+    secret, *_ = secrets_of(config)
     environment = str(config.paddle_environment)
     try:
         token = sign(owner, environment, secret, timedelta(days=TOKEN_DAYS), now)
     except ValueError as error:
         raise CheckoutError(str(error)) from None
     return {"learner": token, "reference": reference}
+
+
+def secrets_of(config: Settings) -> list[str]:
+    """Return what a transaction's learner may be signed with, the newest first.
+
+    Raises:
+        SettingsError: There is nothing to sign with.
+    """
+    if not config.learner_secrets:
+        raise SettingsError("LEARNER_SECRETS is not set: nothing to sign with.")
+    return [secret.get_secret_value() for secret in config.learner_secrets]
 
 
 def _is_line(text: str, longest: int) -> bool:

@@ -1,7 +1,7 @@
 """What opening checkouts at a provider must offer."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -34,6 +34,21 @@ class Sale:
     discount_id: str = ""
     #: The page that opens the checkout; empty: the account's own.
     page: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """A checkout that an earlier try may have left behind."""
+
+    #: Price and quantity, in the order of prices.
+    items: tuple[tuple[str, int], ...]
+    #: Tells it by what the transaction carries from those of others.
+    is_ours: Callable[[Mapping[str, object]], bool]
+    #: It was opened between these, by the provider's clock.
+    since: datetime
+    until: datetime
+    #: For whom; empty: it was opened for nobody.
+    customer_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +86,8 @@ class CheckoutApi(Protocol):
         """Return the discount with this code; an ``ApiError`` where there is none."""
         ...
 
-    def find_opened(
-        self, reference: str, since: datetime, customer_id: str
-    ) -> Opened | None:
-        """Look for a checkout that was opened under a reference.
-
-        Args:
-            reference: The shop's own name of it.
-            since: It was opened later than that, by the provider's clock.
-            customer_id: For whom; empty: it was opened for nobody.
-        """
+    def find_opened(self, sought: Sought) -> Opened | None:
+        """Look for the oldest checkout that is the one; None: there is none."""
         ...
 
     def open(self, sale: Sale) -> Opened:

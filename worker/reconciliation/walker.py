@@ -100,7 +100,7 @@ class Walker:
             api, gate = self._api(run.provider, lane)
             before = gate.requests
             # A step may ask more than once; all of it must be over by then.
-            gate.deadline = Deadline.of_one_row(self._config)
+            gate.begin(Deadline.of_one_row(self._config))
             answer = leg.look(api, run)
         except OutageError as error:
             self._outages[run.provider, lane] = error

@@ -184,12 +184,9 @@ def error_of(
         case Remedy.LATER_FOR_THIS:
             pause = pause_of(asked) or meaning.pause
             return ApiLockedError(words, pause).by(status, code)
-        case Remedy.PERSON if code == NO_CODE:
-            # Paddle names a code. Somebody on the way knows nothing of our key.
-            return ApiDownError(words)
         case Remedy.PERSON:
             lacking = _lacking(method, path, problem) if code == FORBIDDEN else ""
-            return _refused(code, lacking).by(status, code)
+            return _refused(status, code, lacking)
         case Remedy.NEVER:
             return ApiError(status, code, problem.detail)
 
@@ -206,11 +203,14 @@ def _lacking(method: str, path: str, problem: _Problem) -> str:
     return told or permission_of(method, path)
 
 
-def _refused(code: str, lacking: str) -> ApiRefusedError:
+def _refused(status: int, code: str, lacking: str) -> Exception:
+    if code == NO_CODE:
+        # Paddle names a code. Somebody on the way knows nothing of our key.
+        return ApiDownError(f"answered {status} ({code})")
     if lacking:
         words = f"PADDLE_API_KEY lacks the permission {lacking}"
     elif code in _OF_THE_ACCOUNT:
         words = "something has to be set in Paddle's dashboard first"
     else:
         words = "PADDLE_API_KEY is not believed"
-    return ApiRefusedError(f"{words} ({code})", lacking)
+    return ApiRefusedError(f"{words} ({code})", lacking).by(status, code)

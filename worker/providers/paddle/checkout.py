@@ -8,9 +8,10 @@ import re
 from datetime import UTC, datetime
 
 import httpx
+import msgspec
 
 from worker.providers.api import Gate
-from worker.providers.checkouts import Opened, Problem, Sale
+from worker.providers.checkouts import Opened, Problem, Sale, Sought
 from worker.providers.errors import ApiDownError, ApiError, ApiRefusedError
 from worker.providers.paddle.account import account_of
 from worker.providers.paddle.answers import Identity, Link, read
@@ -33,12 +34,28 @@ class _Discount(Identity):
     code: str | None = None
 
 
+class _Item(msgspec.Struct):
+    price: Identity | None = None
+    quantity: int = 0
+
+
 class _Sold(Identity):
     """What is read of a transaction."""
 
     # Whatever a browser wrote may stand in it.
     custom_data: object = None
     checkout: Link | None = None
+    items: tuple[_Item, ...] = ()
+
+    @property
+    def carried(self) -> dict[str, object]:
+        """What it carries."""
+        return self.custom_data if isinstance(self.custom_data, dict) else {}
+
+    def sells(self, items: tuple[tuple[str, int], ...]) -> bool:
+        """Tell whether it is of these prices and quantities, and no others."""
+        sold = ((one.price.id if one.price else "", one.quantity) for one in self.items)
+        return sorted(sold) == list(items)
 
 
 class PaddleCheckouts(PaddleApi):
@@ -70,19 +87,19 @@ class PaddleCheckouts(PaddleApi):
                         return one.id
         raise ApiError(httpx.codes.BAD_REQUEST, _NO_DISCOUNT)
 
-    def find_opened(
-        self, reference: str, since: datetime, customer_id: str
-    ) -> Opened | None:
-        """Look for the oldest checkout of a reference."""
-        moment = since.astimezone(UTC).isoformat(timespec="microseconds")
+    def find_opened(self, sought: Sought) -> Opened | None:
+        """Look for the oldest checkout that is the one."""
         # A browser opens none with this origin, whatever it writes into custom_data.
-        asked = {"origin": "api", "created_at[GTE]": moment.replace("+00:00", "Z")}
-        if customer_id:
-            asked["customer_id"] = customer_id
+        asked = {
+            "origin": "api",
+            "created_at[GTE]": _written(sought.since),
+            "created_at[LT]": _written(sought.until),
+        }
+        if sought.customer_id:
+            asked["customer_id"] = sought.customer_id
         for page in self.pages("/transactions", asked):
             for one in (read(entity, _Sold) for entity in page):
-                data = one.custom_data
-                if isinstance(data, dict) and data.get("reference") == reference:
+                if one.sells(sought.items) and sought.is_ours(one.carried):
                     return _opened(one)
         return None
 
@@ -139,6 +156,11 @@ def checkouts_of(
 
 def _is_same(told: str | None, asked: str) -> bool:
     return told is not None and told.casefold() == asked.casefold()
+
+
+def _written(moment: datetime) -> str:
+    written = moment.astimezone(UTC).isoformat(timespec="microseconds")
+    return written.replace("+00:00", "Z")
 
 
 def _opened(sold: _Sold) -> Opened:

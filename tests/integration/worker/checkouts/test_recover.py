@@ -35,7 +35,7 @@ from worker.checkouts.wish import (
     CheckoutWaitsError,
     Wish,
 )
-from worker.providers.checkouts import Opened, Sale
+from worker.providers.checkouts import Opened, Sale, Sought
 from worker.providers.paddle.checkout import PaddleCheckouts
 from worker.settings import Settings, settings
 from worker.signals import catch_failure
@@ -340,10 +340,9 @@ def test_one_that_does_not_answer_is_asked_once_in_a_run(shop: Shop) -> None:
     settle(shop.engine)
     asked: list[str] = []
 
-    def silent(_: PaddleCheckouts, __: str, ___: object, ____: str) -> Opened | None:
+    def silent(api: PaddleCheckouts, _: Sought) -> Opened:
         asked.append("asked")
-        never_sent(_, Sale((), {}))
-        return None
+        return never_sent(api, Sale((), {}))
 
     with patch.object(PaddleCheckouts, "find_opened", silent):
         assert recover(shop.engine, shop.config).startswith("3 retry in ")
