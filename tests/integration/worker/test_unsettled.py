@@ -1,5 +1,7 @@
 """An outage longer than a run's patience is no crash of the rows it hit."""
 
+import threading
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -11,7 +13,7 @@ from tests.factories import add_work, rows
 from worker import drain as drain_module
 from worker import unsettled
 from worker.drain import Job, Result, drain
-from worker.lifecycle import Ending
+from worker.lifecycle import Ending, Lease
 from worker.settings import Settings
 from worker.work_tables import INBOX, Claimant
 
@@ -56,3 +58,23 @@ def test_a_verdict_that_could_not_be_written_is_made_good_without_a_crash(
     assert rows(engine, "SELECT DISTINCT state, crashes, failures FROM inbox") == [
         ("processed", 0, 0)
     ]
+
+
+def test_two_threads_may_settle_the_same_claim(engine: Engine) -> None:
+    unsettled.remember(Lease(INBOX, uuid.uuid4(), "t", "w", {}, more=False))
+    others: list[threading.Thread] = []
+
+    def overtake(*_: Any) -> None:
+        if not others:
+            others.append(threading.Thread(target=unsettled.settle, args=(engine,)))
+            others[0].start()
+            others[0].join()
+
+    event.listen(engine, "before_cursor_execute", overtake)
+    try:
+        unsettled.settle(engine)
+    finally:
+        event.remove(engine, "before_cursor_execute", overtake)
+
+    assert len(others) == 1
+    assert not unsettled.is_any()
