@@ -26,6 +26,7 @@ STEPS = frozenset(
         "record",
         "compare",
         "fetch",
+        "checkout",
         "activate",
         "mail",
         "tell",

@@ -20,7 +20,12 @@ from tests.purchases import (
     published,
     transaction,
 )
+from worker.checkouts.rows import Held, keep
+from worker.checkouts.wish import wish_of
 from worker.crumbs import MOST_CRUMBS, kept
+from worker.lifecycle import claim
+from worker.settings import settings
+from worker.work_tables import CHECKOUTS, Claimant
 
 COMPLETED = transaction("transaction.completed")["event_id"]
 Crumbs = list[tuple[str, dict[str, str]]]
@@ -75,6 +80,18 @@ def test_a_release_is_found_by_its_purchase(core: Engine) -> None:
     release()
 
     assert ids_of("release", "transaction_ids") == [TRANSACTION]
+
+
+def test_a_checkout_is_found_by_its_row(core: Engine) -> None:
+    wanted = wish_of(["pri_a"], "user-42", "order-17")
+    with core.begin() as connection:
+        row_id = keep(connection, "paddle", wanted)
+    lease = claim(core, CHECKOUTS, Claimant("t", "w"), settings(), row_id)
+    assert lease is not None
+
+    Held(core, lease, row_id).read()
+
+    assert ids_of("checkout", "rows") == [str(row_id)]
 
 
 def test_a_comparison_is_found_by_its_event(core: Engine) -> None:
