@@ -1,7 +1,8 @@
 """Asks the workers something, and waits no longer than it takes.
 
 Nobody knows how many there are, so who asks waits until it is silent. That is soon, if
-those who answered are all that are wanted; else it takes a second: one may be busy.
+those who answered are all that are wanted; else it takes a second: one may be busy. It
+always does where each one counts.
 """
 
 from collections.abc import Callable, Mapping

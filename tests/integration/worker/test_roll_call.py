@@ -16,8 +16,11 @@ from typer.testing import CliRunner
 
 from tests.fixtures.processes import eventually
 from worker.cli.main import app
+from worker.doctor.scene import Scene
+from worker.doctor.workers import About, abouts
 from worker.processes.ports import free_port
 from worker.pulses import QUEUES
+from worker.release_mark import ABOUT
 from worker.roll_call import BrokerAwayError, served
 from worker.settings import Settings
 
@@ -25,7 +28,9 @@ Configure = Callable[..., Settings]
 
 
 @contextmanager
-def worker(broker: Redis, url: str, name: str, *answers: Any) -> Iterator[list[str]]:
+def worker(
+    broker: Redis, url: str, name: str, *answers: Any, question: str = "active_queues"
+) -> Iterator[list[str]]:
     """Answer as a worker does, the last answer again and again; return what was asked.
 
     An answer that is an exception is what a worker says that cannot tell.
@@ -33,15 +38,15 @@ def worker(broker: Redis, url: str, name: str, *answers: Any) -> Iterator[list[s
     asked: list[str] = []
     over = threading.Event()
 
-    def active_queues(_state: object, **_: object) -> Any:
+    def reply(_state: object, **_: object) -> Any:
         answer = answers[min(len(asked), len(answers) - 1)]
         asked.append(name)
         if isinstance(answer, Exception):
             raise answer
-        return [{"name": queue} for queue in answer]
+        return answer if question == ABOUT else [{"name": queue} for queue in answer]
 
     before = listeners(broker)
-    handlers = {"active_queues": active_queues}
+    handlers = {question: reply}
     thread = threading.Thread(target=listen, args=(url, name, handlers, over))
     thread.start()
     try:
@@ -94,6 +99,24 @@ def test_while_a_queue_is_not_served_all_are_asked_once_more(
         found = served(configured())
 
     assert found == {"w1@host": frozenset(QUEUES[:3]), "w2@host": frozenset(QUEUES[3:])}
+    assert (len(first), len(second)) == (2, 2)
+
+
+def test_the_doctor_asks_each_worker_for_its_release_again(
+    broker: Redis, broker_url: str, configured: Configure
+) -> None:
+    scene = Scene(configured())
+    told = [{"release": name, "processes": 1} for name in ("new", "old")]
+    with (
+        worker(broker, broker_url, "w1@host", told[0], question=ABOUT) as first,
+        worker(
+            *(broker, broker_url, "w2@host", RuntimeError("busy"), told[1]),
+            question=ABOUT,
+        ) as second,
+    ):
+        found = abouts(scene)
+
+    assert found == {"w1@host": About("new", 1), "w2@host": About("old", 1)}
     assert (len(first), len(second)) == (2, 2)
 
 
