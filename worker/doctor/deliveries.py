@@ -54,11 +54,14 @@ def settings_of(scene: Scene) -> list[Setting]:
 
 
 def ours(scene: Scene) -> list[Setting]:
-    """Return those whose secret is ours, the active ones first."""
+    """Return those whose secret is ours, active ones first, the newest before others.
+
+    The newest is where this deployment was connected last: an address may have changed.
+    """
     given = scene.config.paddle_webhook_secrets
     secrets = {one.get_secret_value() for one in given}
     mine = [one for one in settings_of(scene) if one.endpoint_secret_key in secrets]
-    return sorted(mine, key=lambda one: not one.active)
+    return sorted(mine, key=lambda one: (one.active, one.id), reverse=True)
 
 
 def host_of(one: Setting) -> str:

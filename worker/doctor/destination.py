@@ -8,7 +8,14 @@ from urllib.parse import urljoin, urlsplit
 from sqlalchemy import Row, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from worker.connect.destination import PATH, bare, problem_of, traffic_of, types_of
+from worker.connect.destination import (
+    NOTIFICATIONS,
+    PATH,
+    bare,
+    problem_of,
+    traffic_of,
+    types_of,
+)
 from worker.doctor import lines
 from worker.doctor.check import Check, Severity, Verdict, broken, look, ok
 from worker.doctor.deliveries import (
@@ -32,7 +39,6 @@ from worker.wording import counted
 MOST_NAMED = 5
 #: One or two may have met a restart.
 MANY_FAILING = 3
-NOTIFICATIONS = "Paddle > Developer tools > Notifications"
 
 _LAST = text("""
 SELECT event_id, received_at FROM inbox
@@ -55,14 +61,22 @@ def _destination(scene: Scene) -> Iterable[Verdict]:
     elif not mine[0].active:
         words = f"The destination {mine[0].id} is switched off: nothing is delivered."
         yield broken(words, _connect(scene))
-    elif twins := [one.id for one in mine[1:] if _is_twin(one, mine[0])]:
-        words = (
-            f"{' and '.join([mine[0].id, *twins])} lead to one address, so each event"
-            " comes as often."
-        )
-        yield look(words, f"switch all but one off: {NOTIFICATIONS}")
     else:
-        yield ok(f"{mine[0].id} is on, and its secret is ours")
+        yield _alone(mine[0], [one for one in mine[1:] if one.active])
+
+
+def _alone(right: Setting, others: Sequence[Setting]) -> Verdict:
+    """Judge what is on beside the right one; a rotation adds a query to its address."""
+    if not others:
+        return ok(f"{right.id} is on, and its secret is ours")
+    there = bare(right.destination)
+    if twins := [one.id for one in others if bare(one.destination) == there]:
+        named = " and ".join(sorted([right.id, *twins]))
+        words = f"{named} lead to one address, so each event comes as often."
+        return look(words, f"switch all but one off: {NOTIFICATIONS}")
+    named = _some([f"{one.id}, which leads to {shown_of(one)}" for one in others])
+    words = f"Beside {right.id} this is on too, with a secret of ours: {named}."
+    return look(words, f"if nothing is there any more: {NOTIFICATIONS}, switch it off")
 
 
 def _connect(scene: Scene) -> str:
@@ -71,11 +85,6 @@ def _connect(scene: Scene) -> str:
     there = [shown_of(one) for one in ours(scene)]
     right = (one for one in there if not problem_of(urljoin(one, PATH), environment))
     return lines.connect(scene.config, next(right, ""))
-
-
-def _is_twin(one: Setting, other: Setting) -> bool:
-    """Tell whether it leads to the same receiver; a rotation adds a query."""
-    return one.active and bare(one.destination) == bare(other.destination)
 
 
 def _address(scene: Scene) -> Iterable[Verdict]:
@@ -201,7 +210,7 @@ CHECKS = (
     Check(
         "destination",
         "Paddle has an active notification destination whose secret stands in"
-        " `PADDLE_WEBHOOK_SECRETS`, and only one at that address.",
+        " `PADDLE_WEBHOOK_SECRETS`, and only one.",
         with_key(_destination),
         needs=("api key",),
         mistake=Severity.LOOK,

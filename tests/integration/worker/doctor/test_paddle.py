@@ -168,6 +168,25 @@ def test_two_destinations_that_double_every_delivery_are_something_to_look_at(
     assert asleep not in ask("destination").words("destination")
 
 
+def test_a_destination_at_an_earlier_address_is_something_to_look_at(
+    ask: Ask, deployment: Deployment
+) -> None:
+    (now,) = deployment.paddle.store.all("notification_setting")
+    earlier = {
+        "id": f"ntfset_{'0' * 26}",
+        "destination": "http://127.0.0.1:9/old?key=x",
+    }
+    deployment.paddle.store.put("notification_setting", {**now, **earlier})
+
+    told = ask("destination", "address")
+
+    assert told.exit_code == 1
+    words = f"{earlier['id']}, which leads to http://127.0.0.1:9/old."
+    assert told.words("destination").endswith(words)
+    assert "switch it off" in told.command("destination")
+    assert told.words("address") == now["destination"]
+
+
 def test_an_account_without_a_destination_is_sent_to_connect(
     ask: Ask, deployment: Deployment
 ) -> None:
