@@ -10,6 +10,18 @@ from sqlalchemy import Engine, create_engine, event, inspect, text
 from worker.servers.postgres import Postgres
 from worker.settings import ROOT
 
+#: A checkout that died, and an event.
+DEAD = """
+INSERT INTO dead_letters (subject, work_table, row_id, error_class, error)
+SELECT name || ':1', name, 1, 'E', 'e'
+FROM unnest(ARRAY['checkouts', 'inbox']) AS name;
+INSERT INTO attempts (work_table, row_id, number, task_id, worker, error_class, error)
+SELECT name, 1, 1, 't', 'w', 'E', 'e'
+FROM unnest(ARRAY['checkouts', 'inbox']) AS name
+"""
+TOLD = """
+SELECT work_table FROM dead_letters UNION ALL SELECT work_table FROM attempts
+"""
 LEFT_BEHIND = text("""
 SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace
 UNION SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace
@@ -100,6 +112,21 @@ def test_each_migration_can_be_taken_back_alone(config: Config, address: str) ->
     engine = scratch(address)
     assert set(inspect(engine).get_view_names()) >= {"course_access", "parked"}
     engine.dispose()
+
+
+def test_what_is_told_of_checkouts_goes_with_them(config: Config, address: str) -> None:
+    command.upgrade(config, "head")
+    engine = scratch(address)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(DEAD)
+
+    command.downgrade(config, "0019")
+
+    with engine.begin() as connection:
+        told = connection.exec_driver_sql(TOLD).scalars().all()
+        connection.exec_driver_sql("TRUNCATE dead_letters, attempts")
+    engine.dispose()
+    assert told == ["inbox", "inbox"]
 
 
 @pytest.mark.parametrize("view", PUBLIC_VIEWS)
