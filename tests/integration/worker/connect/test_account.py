@@ -213,3 +213,26 @@ def test_the_destination_of_somebody_else_is_none_of_our_business(
     words = [one.words for one in scene.connect() if one.name == "destination"]
 
     assert len(words) == 1
+
+
+@pytest.mark.parametrize(
+    ("is_known", "words"),
+    [(False, "its secret is not known here"), (True, "so each event comes twice")],
+)
+def test_what_somebody_made_at_the_same_address_is_told(
+    words: str, scene: Scene, *, is_known: bool
+) -> None:
+    begin(scene)
+    scene.restart_receiver()
+    store = scene.paddle.store
+    (made,) = scene.destinations()
+    secret = made["endpoint_secret_key"] if is_known else "pdl_ntfset_of_nobody"
+    twin = {"id": f"ntfset_{'0' * 26}", "description": "by hand"}
+    store.put("notification_setting", {**made, **twin, "endpoint_secret_key": secret})
+
+    told = [one.words for one in scene.connect() if one.name == "destination"]
+
+    assert told[0] == f"{made['id']} as it should be"
+    assert told[1].startswith(f"{twin['id']} leads there too")
+    assert words in told[1]
+    assert scene.active() == [twin["id"], made["id"]]
