@@ -1,6 +1,7 @@
 """``paddlewheel doctor``: is this deployment whole, and what is to be done if not."""
 
 from collections.abc import Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -68,11 +69,11 @@ def _looked(only: Sequence[str], *, fix: bool) -> tuple[Sequence["Result"], Leve
     from worker.doctor.scene import Scene  # noqa: PLC0415
     from worker.doctor.table import CHECKS  # noqa: PLC0415
 
-    scene = Scene(settings())
-    checks = chosen(CHECKS, only)
-    results = examine(checks, scene)
-    if fix:
-        results = mend(checks, results, scene)
+    with closing(Scene(settings())) as scene:
+        checks = chosen(CHECKS, only)
+        results = examine(checks, scene)
+        if fix:
+            results = mend(checks, results, scene)
     return results, level_of(results)
 
 

@@ -13,6 +13,7 @@ from kombu.exceptions import OperationalError
 from redis import AuthenticationError, Redis, RedisError
 
 from worker.broker import quorum_queues
+from worker.channels.deadline import Deadline, within
 from worker.doctor import lines
 from worker.doctor.check import Check, Verdict, broken, look, ok, skipped
 from worker.doctor.scene import CALL_SECONDS, Scene
@@ -73,7 +74,9 @@ def _rabbitmq(scene: Scene) -> Iterable[Verdict]:
 
 def _server(scene: Scene) -> Info:
     """Return what RabbitMQ says of itself."""
-    return scene.once("broker", lambda: _greeted(scene))
+    # Each of its steps has a time-out of its own.
+    deadline = Deadline(CALL_SECONDS)
+    return scene.once("broker", lambda: within(deadline, lambda: _greeted(scene)))
 
 
 def _greeted(scene: Scene) -> Info:

@@ -160,7 +160,8 @@ def _verdict_of(error: Exception, check: Check) -> Verdict:
     if isinstance(error, ApiRefusedError):
         return broken(f"{error}.", f"set PADDLE_API_KEY ({KEYS})")
     if isinstance(error, ApiBusyError | ApiDownError):
-        return look(f"Paddle's API {error}.", again(check.name))
+        verb = "gave " if str(error).startswith("no answer") else ""
+        return look(f"Paddle's API {verb}{error}.", again(check.name))
     if isinstance(error, PaddlewheelError):
         return broken(str(error), again(check.name, "when that is changed"))
     return _of_others(error, check)

@@ -30,6 +30,7 @@ from worker.doctor.scene import CALL_SECONDS, Scene
 from worker.providers.api import ApiList, Asked
 from worker.providers.errors import ApiRefusedError
 from worker.providers.paddle.account import address_of, is_askable
+from worker.providers.paddle.asking import tls_of
 from worker.providers.paddle.connection import FOR_CHECKOUTS, NEEDED
 from worker.providers.paddle.error_codes import FORBIDDEN
 from worker.providers.paddle.permissions import KEYS, permission_of
@@ -201,7 +202,8 @@ def _clock(scene: Scene) -> Iterable[Verdict]:
 
 def _date_of(address: str) -> datetime | None:
     # Any answer will do, so the key stays here.
-    with httpx.Client(timeout=CALL_SECONDS, trust_env=False) as client:
+    verify = tls_of(address)
+    with httpx.Client(timeout=CALL_SECONDS, trust_env=False, verify=verify) as client:
         given = client.get(f"{address}/event-types").headers.get("date", "")
     try:
         told = parsedate_to_datetime(given)

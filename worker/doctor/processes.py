@@ -17,7 +17,7 @@ from worker.doctor.check import (
     ok,
     skipped,
 )
-from worker.doctor.scene import CALL_SECONDS, Scene
+from worker.doctor.scene import Scene, plain_http
 from worker.doctor.workers import served
 from worker.flower_links import flower_url
 from worker.heartbeats import BEAT, WATCHMAN, of_queue, signs
@@ -106,7 +106,7 @@ def _flower(scene: Scene) -> Iterable[Verdict]:
     user, _, password = secret.get_secret_value().partition(":")
     url = flower_url(scene.config)
     try:
-        with httpx.Client(timeout=CALL_SECONDS, trust_env=False) as client:
+        with plain_http() as client:
             status = client.get(f"{url}/healthcheck", auth=(user, password)).status_code
     except httpx.HTTPError:
         words = f"Flower does not answer at {url}; elsewhere it is not seen from here."

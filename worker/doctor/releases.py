@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from worker.doctor.check import Check, Severity, Verdict, look, ok, skipped
 from worker.doctor.processes import lost_after
-from worker.doctor.scene import CALL_SECONDS, Scene
+from worker.doctor.scene import Scene, plain_http
 from worker.doctor.workers import abouts
 from worker.heartbeats import BEAT, WATCHMAN, signs
 from worker.release_mark import release_mark
@@ -69,7 +69,7 @@ def _by_numbers(config: Settings) -> dict[str, str]:
     """Return the release of the receiver, if it runs on this machine."""
     host = ANYWHERE.get(config.web_host, config.web_host)
     try:
-        with httpx.Client(timeout=CALL_SECONDS, trust_env=False) as client:
+        with plain_http() as client:
             said = client.get(f"http://{host}:{config.web_port}/metrics").text
     except (httpx.HTTPError, httpx.InvalidURL):
         return {}

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
+import httpx
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -41,13 +42,17 @@ class Scene:
         """Prepare; nothing is opened yet."""
         self.config = config
         _load(config)
-        # Kept by nobody: what hangs when we are done must not be left open.
-        self._engine = parent_engine(config)
+        # Opening one costs more than all that is asked through it.
+        self._engine = parent_engine(config, kept=CONNECTIONS)
         #: Taken by whoever opens one of ``engine``'s connections.
         self.room = threading.BoundedSemaphore(CONNECTIONS)
         self._known: dict[str, Any] = {}
         self._locks: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
+
+    def close(self) -> None:
+        """Hang up; what still hangs ends with the process."""
+        self._engine.dispose()
 
     @property
     def engine(self) -> Engine:
@@ -73,14 +78,33 @@ class Scene:
             yield api
 
     def once(self, name: str, ask: Callable[[], T]) -> T:
-        """Ask for something that several checks need; errors are not kept."""
+        """Ask for something that several checks need.
+
+        Raises:
+            Exception: What asking raised; nobody asks again.
+        """
         with self._lock:
             lock = self._locks.setdefault(name, threading.Lock())
         with lock:
             if name not in self._known:
-                self._known[name] = ask()
-            found: T = self._known[name]
-            return found
+                self._known[name] = _tried(ask)
+            known = self._known[name]
+        if isinstance(known, Exception):
+            raise known
+        found: T = known
+        return found
+
+
+def _tried(ask: Callable[[], T]) -> T | Exception:
+    try:
+        return ask()
+    except Exception as error:  # noqa: BLE001 (raised for each who needs it)
+        return error
+
+
+def plain_http(seconds: float = CALL_SECONDS) -> httpx.Client:
+    """Return what asks on this machine, without TLS: no certificates are read."""
+    return httpx.Client(timeout=seconds, trust_env=False, verify=False)  # noqa: S501
 
 
 def _load(config: Settings) -> None:

@@ -134,10 +134,15 @@ class Asker:
 
 def _network(address: str) -> httpx.HTTPTransport:
     return httpx.HTTPTransport(
-        verify=_tls() if address.startswith("https") else False,
+        verify=tls_of(address),
         trust_env=False,
         socket_options=SOCKET_OPTIONS,
     )
+
+
+def tls_of(address: str) -> ssl.SSLContext | bool:
+    """Return what an address is believed by; reading all certificates takes a while."""
+    return _tls() if address.startswith("https") else False
 
 
 @cache

@@ -1,12 +1,13 @@
 """Whatever hangs, the doctor says all that it has to; and it takes little itself."""
 
 import threading
+from contextlib import closing
 
 import pytest
 from sqlalchemy import event
 
 from tests.fixtures.platform import SECRET as HOOK_SECRET
-from tests.integration.worker.doctor.conftest import Ask, Deployment
+from tests.integration.worker.doctor.conftest import Ask, Configure, Deployment
 from worker.doctor.examine import examine
 from worker.doctor.scene import CONNECTIONS, Scene
 from worker.doctor.table import CHECKS
@@ -44,6 +45,19 @@ def test_what_never_answers_all_at_once_is_named_and_holds_up_nobody_else(
     assert told.severity("permissions") == told.severity("migrations") == "ok"
 
 
+def test_a_broker_that_takes_connections_and_is_silent_is_given_up_in_time(
+    ask: Ask, configured: Configure, black_hole: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # RabbitMQ's client waits anew at each step.
+    configured(broker_url=f"amqp://guest:guest@127.0.0.1:{black_hole}//")
+    monkeypatch.setattr("worker.doctor.broker.CALL_SECONDS", 0.2)
+
+    told = ask("broker")
+
+    assert told.exit_code == 2
+    assert told.words("broker") == "The broker does not answer (TimeoutError)."
+
+
 @pytest.mark.usefixtures("deployment")
 def test_it_opens_few_connections_at_once_whatever_it_asks() -> None:
     scene = Scene(settings())
@@ -65,7 +79,8 @@ def test_it_opens_few_connections_at_once_whatever_it_asks() -> None:
     event.listen(scene.engine, "checkout", opened)
     event.listen(scene.engine, "checkin", closed)
 
-    told = {one.check: one.severity for one in examine(CHECKS, scene)}
+    with closing(scene):
+        told = {one.check: one.severity for one in examine(CHECKS, scene)}
 
     assert told["permissions"] == "ok"
     assert not crowded.is_set()

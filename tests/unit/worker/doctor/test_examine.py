@@ -177,3 +177,22 @@ def test_programs_get_what_the_docs_tell_of() -> None:
         "verdicts": [{"severity": "ok", "words": "yes", "command": ""}],
         "done": "",
     }
+
+
+def test_what_several_need_is_asked_once_even_if_it_fails(
+    make_settings: MakeSettings,
+) -> None:
+    asked = []
+
+    def fail() -> None:
+        asked.append(1)
+        raise ZeroDivisionError
+
+    def ask(scene: Scene) -> Iterable[Verdict]:
+        scene.once("thing", fail)
+        return []
+
+    told = examine([Check("a", "", ask), Check("b", "", ask)], Scene(make_settings()))
+
+    assert [one.severity for one in told] == ["broken", "broken"]
+    assert asked == [1]
