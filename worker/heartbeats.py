@@ -49,6 +49,10 @@ _SIGNS = text("""
 SELECT name, beat_at, since, coalesce(release, '') AS release
 FROM heartbeats WHERE name = ANY(:names)
 """)
+_QUEUE_AGES = text("""
+SELECT substr(name, 7) AS queue, extract(epoch FROM now() - beat_at)::float8 AS seconds
+FROM heartbeats WHERE name LIKE 'queue:%' ORDER BY name
+""")
 _WATCHING_SINCE = text("""
 SELECT coalesce(
   (SELECT since FROM heartbeats
@@ -111,6 +115,11 @@ def signs(connection: Connection, names: Collection[str]) -> dict[str, Sign]:
     """Return the last sign of life of each; what is not known is left out."""
     rows = connection.execute(_SIGNS, {"names": list(names)})
     return {row.name: Sign(row.beat_at, row.since, row.release) for row in rows}
+
+
+def queue_ages(connection: Connection) -> dict[str, float]:
+    """Return how many seconds ago each queue last showed that it is served."""
+    return {row.queue: row.seconds for row in connection.execute(_QUEUE_AGES)}
 
 
 def watching_since(connection: Connection) -> datetime:

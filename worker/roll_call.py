@@ -19,8 +19,6 @@ from worker.settings import Settings
 SILENCE_SECONDS = 0.3
 #: The same where somebody is missing; with the first silence it is a second.
 PATIENCE_SECONDS = 0.7
-#: What a command waits for all of it, whatever the broker does.
-LONGEST_SECONDS = 2.0
 
 #: By worker, what it says.
 Answers = Mapping[str, Any]

@@ -1,11 +1,10 @@
 """How things stand, from rows alone: what waits, what is held up, what is silent.
 
-One query per question; the numbers are the same that alerts and the
-demo decide by.
+One query per question; the numbers are those that alerts and the demo decide by.
 """
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import IntEnum
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from models.alerts import WORST_FIRST
+from worker.heartbeats import queue_ages
 from worker.last_runs import LastRun, last_runs
 from worker.notices.counting import COUNTS
 from worker.open_findings import OpenFindings, open_findings
@@ -149,6 +149,8 @@ class Status:
     findings: tuple[OpenFindings, ...] = ()
     #: How our rows were compared, per kind.
     runs: tuple[LastRun, ...] = ()
+    #: Seconds since each queue last showed that it is served.
+    queues: Mapping[str, float] = field(default_factory=dict)
     #: What people are told, per kind and state.
     messages: tuple[Messages, ...] = ()
 
@@ -237,13 +239,9 @@ def status_of(
         has_urgent_alert=single.has_urgent_alert,
         findings=open_findings(connection),
         runs=last_runs(connection, providers),
-        messages=messages_of(connection),
+        queues=queue_ages(connection),
+        messages=tuple(Messages(*row) for row in connection.execute(text(COUNTS))),
     )
-
-
-def messages_of(connection: Connection) -> tuple[Messages, ...]:
-    """Count messages to people by kind and state; the good ends are those of a day."""
-    return tuple(Messages(*row) for row in connection.execute(text(COUNTS)))
 
 
 def _stage(connection: Connection, table: str, dead: int) -> Stage:

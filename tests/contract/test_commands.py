@@ -38,15 +38,7 @@ RUN = "import worker.log; from worker.cli.commands import loaded; loaded('{}')"
 #: What is imported, and what of it may be heavy.
 MAY_LOAD = {
     "list": (LIST, set[str]()),
-    # The workers are asked before anything of the database is loaded.
-    "status, asking": (
-        RUN.format("status"),
-        {"celery", "kombu", "pydantic", "structlog"},
-    ),
-    "status": (
-        f"{RUN.format('status')}; import worker.cli.status_page",
-        DATABASE | {"celery", "kombu"},
-    ),
+    "status": (RUN.format("status"), DATABASE),
     "explain": (RUN.format("explain"), DATABASE),
     "doctor": (
         f"{RUN.format('doctor')}; import worker.doctor.examine, worker.doctor.table",

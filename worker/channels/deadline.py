@@ -71,11 +71,6 @@ def within(deadline: Deadline, work: Callable[[], T]) -> T:
     Raises:
         TimeoutError: It is not over.
     """
-    return begun(work)(deadline)
-
-
-def begun(work: Callable[[], T]) -> Callable[[Deadline], T]:
-    """Begin what ``within`` does, and return what waits for it: much fits in between."""
     results: list[T] = []
     problems: list[BaseException] = []
 
@@ -87,17 +82,13 @@ def begun(work: Callable[[], T]) -> Callable[[Deadline], T]:
 
     thread = threading.Thread(target=run, daemon=True, name="within")
     thread.start()
-
-    def wait(deadline: Deadline) -> T:
-        thread.join(deadline.left())
-        if problems:
-            raise problems[0]
-        if not results:
-            message = "not over in time"
-            raise TimeoutError(message)
-        return results[0]
-
-    return wait
+    thread.join(deadline.left())
+    if problems:
+        raise problems[0]
+    if not results:
+        message = "not over in time"
+        raise TimeoutError(message)
+    return results[0]
 
 
 def dial(host: str, port: int, deadline: Deadline) -> socket.socket:

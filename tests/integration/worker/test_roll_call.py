@@ -1,7 +1,5 @@
 """Workers are asked until all queues are served; who cannot be asked is a sentence."""
 
-import json
-import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -11,11 +9,8 @@ import pytest
 from kombu import Connection
 from kombu.pidbox import Mailbox
 from redis import Redis
-from sqlalchemy import Engine
-from typer.testing import CliRunner
 
 from tests.fixtures.processes import eventually
-from worker.cli.main import app
 from worker.doctor.scene import Scene
 from worker.doctor.workers import About, abouts
 from worker.processes.ports import free_port
@@ -131,27 +126,3 @@ def test_a_broker_that_is_away_is_no_lack_of_workers(configured: Configure) -> N
 
     with pytest.raises(BrokerAwayError):
         served(config)
-
-
-def test_status_says_that_a_frozen_broker_does_not_answer(
-    engine: Engine, configured: Configure
-) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as frozen:
-        configured(broker_url=f"redis://127.0.0.1:{frozen.getsockname()[1]}/0")
-        told = CliRunner().invoke(app, ["status"])
-
-    assert "the broker does not answer" in told.stdout
-    assert "enrollments       0 active" in told.stdout
-
-
-def test_status_shows_who_answers(
-    engine: Engine, broker: Redis, broker_url: str, configured: Configure
-) -> None:
-    configured()
-    with worker(broker, broker_url, "w1@host", QUEUES):
-        told = CliRunner().invoke(app, ["status"])
-        as_json = CliRunner().invoke(app, ["status", "--json"])
-
-    in_words = " ".join(told.stdout.split())
-    assert f"workers w1 ({', '.join(sorted(QUEUES))})" in in_words
-    assert json.loads(as_json.stdout)["workers"] == {"w1@host": sorted(QUEUES)}

@@ -1,18 +1,22 @@
 """How things stand, as far as alerts have a say."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
+from typer.testing import CliRunner
 
 from models.alerts import AlertState, Severity
 from models.reconciliation import RunKind, RunScope
 from tests import outgoing
 from tests.alerts import add_alert
 from tests.reconciling import add_run
+from worker.cli.main import app
 from worker.dead_letters import Burial, bury
 from worker.failures import Failure, Verdict
+from worker.settings import Settings
 from worker.status import Level, Status, status_of
 from worker.work_tables import NOTIFICATIONS, Claimant
 
@@ -109,3 +113,21 @@ def test_messages_are_counted_by_kind_and_state(quiet: Engine) -> None:
     ]
     assert {one.kind for one in found.messages} == {"welcome"}
     assert "./paddlewheel notifications list --state doubtful" in found.advice()
+
+
+def test_when_each_queue_was_served_is_told_and_no_worker_is_asked(
+    quiet: Engine, configured: Callable[..., Settings]
+) -> None:
+    configured(broker_url="redis://127.0.0.1:9/0")
+    with quiet.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO heartbeats VALUES ('queue:access', now() - interval '40 s'),"
+                " ('queue:sweep', now() - interval '5 s'), ('beat', now())"
+            )
+        )
+
+    told = CliRunner().invoke(app, ["status"])
+
+    assert "queues served     access 40 s, sweep 5 s ago" in told.stdout
+    assert [*status(quiet).queues] == ["access", "sweep"]
