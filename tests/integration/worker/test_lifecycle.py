@@ -22,7 +22,7 @@ from worker.failures import Failure, Verdict, failure_of
 from worker.lifecycle import Again, Ending, Lease
 from worker.putting_off import PutOff, fail
 from worker.settings import Settings
-from worker.work_tables import INBOX, PLATFORM_DELIVERIES, Claimant
+from worker.work_tables import CHECKOUTS, INBOX, PLATFORM_DELIVERIES, Claimant
 
 ME = Claimant("task-1", "worker-1")
 DONE = Ending("processed")
@@ -455,6 +455,27 @@ def test_what_is_hopeless_dies_at_once_with_all_that_is_known(
             "data.id is empty",
             1,
         )
+    ]
+
+
+def test_what_dies_keeps_nothing_of_who_somebody_is(
+    engine: Engine, config: Settings
+) -> None:
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO checkouts (provider, reference, owner, wanted, email)"
+            " SELECT 'paddle', 'order-' || n, 'user-1', '{}', 'ada@example.com'"
+            " FROM generate_series(1, 2) AS n"
+        )
+    lease = lifecycle.claim(engine, CHECKOUTS, ME, config)
+    assert lease is not None
+    dying, waiting = ids(lease)
+
+    settle(engine, lease, {}, {dying: HOPELESS, waiting: BROKEN}, config)
+
+    assert rows(engine, "SELECT state, email FROM checkouts ORDER BY id") == [
+        ("dead", None),
+        ("pending", "ada@example.com"),
     ]
 
 
