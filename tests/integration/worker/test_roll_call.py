@@ -11,6 +11,7 @@ from kombu.pidbox import Mailbox
 from redis import Redis
 
 from tests.fixtures.processes import eventually
+from worker import roll_call
 from worker.doctor.scene import Scene
 from worker.doctor.workers import About, abouts
 from worker.processes.ports import free_port
@@ -20,6 +21,13 @@ from worker.roll_call import BrokerAwayError, served
 from worker.settings import Settings
 
 Configure = Callable[..., Settings]
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait as long as a busy machine needs to answer."""
+    monkeypatch.setattr(roll_call, "SILENCE_SECONDS", 1)
+    monkeypatch.setattr(roll_call, "PATIENCE_SECONDS", 3)
 
 
 @contextmanager
